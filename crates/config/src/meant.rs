@@ -1,0 +1,255 @@
+//! What a configuration means. Whoever holds one of these needs to check nothing but the files it names.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use portcullis_diag::Span;
+
+/// The whole configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Label of this environment (`development`, `integration`, `production`).
+    pub environment: String,
+    /// Sockets.
+    pub listen: Listen,
+    /// Server certificate.
+    pub tls: Tls,
+    /// `Strict-Transport-Security`.
+    pub hsts: Hsts,
+    /// Bounds on what a stranger may use.
+    pub limits: Limits,
+    /// The rule engine.
+    pub waf: Waf,
+    /// Records.
+    pub log: Log,
+    /// Backends by id.
+    pub upstreams: Vec<Upstream>,
+    /// In order of precedence: exact host before any host, longer path prefix before shorter.
+    pub routes: Vec<Route>,
+    /// How long a drain may take after SIGTERM.
+    pub drain_timeout: Duration,
+    /// Worker threads.
+    pub threads: usize,
+}
+
+/// Sockets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listen {
+    /// TLS listeners, at least one.
+    pub https: Vec<SocketAddr>,
+    /// Plain listeners; they answer 308 to https and nothing else.
+    pub http: Vec<SocketAddr>,
+    /// Port named in redirects; the first https port unless set (behind a port mapping).
+    pub public_https_port: u16,
+    /// Metrics, liveness, readiness. Loopback unless the configuration says otherwise in so many words.
+    pub admin: Option<SocketAddr>,
+}
+
+/// Server certificate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tls {
+    /// PEM file, leaf first.
+    pub certificate: PathBuf,
+    /// PEM file, PKCS#8, PKCS#1 or SEC1.
+    pub key: PathBuf,
+    /// Where each was named, for diagnostics about the files.
+    pub certificate_span: Option<Span>,
+    /// See `certificate_span`.
+    pub key_span: Option<Span>,
+    /// `true` allows 1.2 and 1.3, `false` 1.3 only.
+    pub allow_tls12: bool,
+}
+
+/// `Strict-Transport-Security` (RFC 6797).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hsts {
+    /// `max-age`; zero turns the header into a revocation, as the RFC says.
+    pub max_age: Duration,
+    /// `includeSubDomains`
+    pub include_subdomains: bool,
+    /// `preload`
+    pub preload: bool,
+}
+
+/// Bounds on what a stranger may use.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// Connections open at once.
+    pub connections: usize,
+    /// Total time for a TLS handshake, `ClientHello` included.
+    pub handshake_timeout: Duration,
+    /// Total time for a request head, from its first byte.
+    pub head_timeout: Duration,
+    /// Idle time before a request on a kept connection.
+    pub idle_timeout: Duration,
+    /// Total time for a request body.
+    pub body_timeout: Duration,
+    /// Time without progress while an answer is written.
+    pub write_timeout: Duration,
+    /// Requests served on one connection before it is closed.
+    pub requests_per_connection: u32,
+    /// Bytes of a request head.
+    pub head_bytes: usize,
+    /// Header fields of a request.
+    pub header_fields: usize,
+    /// Bytes of one header line.
+    pub header_line_bytes: usize,
+    /// Bytes of a request target.
+    pub target_bytes: usize,
+    /// Bytes of a request body.
+    pub body_bytes: usize,
+    /// Bytes of all bodies and answers held at once, over all connections.
+    pub buffered_bytes: usize,
+    /// Concurrent HTTP/2 streams of one connection.
+    pub h2_streams: u32,
+}
+
+/// Engine mode, weakest last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WafMode {
+    /// Refuse.
+    Block,
+    /// Inspect and record, never refuse.
+    Detect,
+    /// Do not inspect.
+    Off,
+}
+
+/// Where the Core Rule Set comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CrsSource {
+    /// `rules/crs` beside the configuration, else Debian's package, else the embedded baseline.
+    Auto,
+    /// A directory with `crs-setup.conf(.example)`, `rules/` and maybe `plugins/`; an error when it is not there.
+    Directory(PathBuf),
+    /// The embedded baseline.
+    Baseline,
+    /// Only what `include` names.
+    None,
+}
+
+/// The rule engine.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Waf {
+    /// For all routes that do not say otherwise.
+    pub mode: WafMode,
+    /// Engine defaults, a SecLang file; the embedded `rules/portcullis.conf` unless set.
+    pub engine: Option<PathBuf>,
+    /// The rule set.
+    pub crs: CrsSource,
+    /// `tx.blocking_paranoia_level`, 1 to 4.
+    pub paranoia: u8,
+    /// `tx.detection_paranoia_level`, not below `paranoia`.
+    pub detection_paranoia: u8,
+    /// `tx.inbound_anomaly_score_threshold`
+    pub inbound_threshold: u32,
+    /// `tx.outbound_anomaly_score_threshold`
+    pub outbound_threshold: u32,
+    /// SecLang files (globs) read before the rule set: settings and exclusions by `ctl`.
+    pub include_before: Vec<String>,
+    /// SecLang files (globs) read after it: own rules and `SecRuleUpdateTargetById`.
+    pub include_after: Vec<String>,
+    /// Whether response phases run.
+    pub inspect_responses: bool,
+}
+
+/// Records.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Log {
+    /// One line per request.
+    pub access: Sink,
+    /// One event per refusal.
+    pub audit: Sink,
+    /// Which transactions the audit log gets.
+    pub audit_scope: AuditScope,
+    /// `error`, `warn`, `info`, `debug`
+    pub level: String,
+}
+
+/// Where records go.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Sink {
+    /// Nowhere.
+    Off,
+    /// Standard output.
+    Stdout,
+    /// Standard error, beside the process' own log.
+    Stderr,
+    /// A file, appended to; reopened on reload.
+    File(PathBuf),
+}
+
+/// Which transactions the audit log gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditScope {
+    /// Refused ones, and in detect mode those that would have been.
+    Refused,
+    /// Every one in which a rule with `log` matched.
+    Matched,
+    /// Every one, `nolog` rules listed too: for tests of rules.
+    All,
+}
+
+/// A backend.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Upstream {
+    /// Unique id.
+    pub id: String,
+    /// `host:port` or `address:port`, at least one; used in turn.
+    pub servers: Vec<String>,
+    /// How to speak to it.
+    pub transport: Transport,
+    /// Time to connect, TLS included.
+    pub connect_timeout: Duration,
+    /// Time without a byte of an answer.
+    pub read_timeout: Duration,
+    /// Time without progress while a request is sent.
+    pub write_timeout: Duration,
+    /// Idle time of a pooled connection.
+    pub idle_timeout: Duration,
+    /// HTTP version asked for.
+    pub http: UpstreamHttp,
+}
+
+/// HTTP version asked of a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpstreamHttp {
+    /// HTTP/1.1
+    Http1,
+    /// HTTP/2, by ALPN over TLS.
+    Http2,
+    /// HTTP/2 where the backend offers it by ALPN.
+    Auto,
+}
+
+/// How to speak to a backend.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Transport {
+    /// TLS, the certificate verified. There is no way to switch verification off.
+    Tls {
+        /// PEM file of the authorities that may have signed it.
+        ca: PathBuf,
+        /// Where it was named.
+        ca_span: Option<Span>,
+        /// Name the certificate must hold; the server's host name unless set.
+        name: Option<String>,
+    },
+    /// Plaintext, asked for with `allow_plaintext = true`.
+    Plaintext,
+}
+
+/// A route: the first in order that fits gets the request; a request that fits none is answered 421 (host) or 404 (path).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Route {
+    /// Unique id.
+    pub id: String,
+    /// Host names, lower case; empty means any. `*.example.com` fits one label.
+    pub hosts: Vec<String>,
+    /// Path prefix, fits whole segments only.
+    pub path_prefix: String,
+    /// Id of an upstream; known to exist.
+    pub upstream: String,
+    /// Mode for this route.
+    pub waf: WafMode,
+    /// Body limit for this route in bytes.
+    pub body_bytes: usize,
+}

@@ -1,0 +1,32 @@
+//! SecLang, the rule language of ModSecurity: text to a tree with spans, and back to text.
+//!
+//! This crate knows what may be written, not what it means. `portcullis-waf` gives the tree its meaning.
+
+pub mod ast;
+mod include;
+pub mod vocabulary;
+
+pub use include::Loader;
+
+use portcullis_diag::{Diagnostic, Sources};
+
+/// What a load gave: the directives of all files in order, and everything there was to say about them.
+#[derive(Debug, Default)]
+pub struct Parsed {
+    /// `Include` directives are replaced by what they name.
+    pub document: ast::Document,
+    /// Errors and warnings, in reading order. With an error among them, `document` lacks what could not be read.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads a file and all it includes. Names of sources are those of the loader.
+pub fn load(name: &str, loader: &dyn Loader, sources: &mut Sources) -> Parsed {
+    let _ = (name, loader, sources);
+    Parsed::default()
+}
+
+/// Reads one text that is not a file (`config.toml` settings, tests); its includes are resolved as if it were called `name`.
+pub fn parse(name: &str, text: &[u8], loader: &dyn Loader, sources: &mut Sources) -> Parsed {
+    let _ = (name, text, loader, sources);
+    Parsed::default()
+}

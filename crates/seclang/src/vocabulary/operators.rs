@@ -1,0 +1,50 @@
+//! Operators, as they stand after `@`.
+
+use super::vocabulary;
+
+vocabulary! {
+    /// Operators, as they stand after `@`.
+    Operator {
+        BeginsWith = "beginsWith",
+        Contains = "contains",
+        ContainsWord = "containsWord",
+        DetectSQLi = "detectSQLi",
+        DetectXSS = "detectXSS",
+        EndsWith = "endsWith",
+        Eq = "eq",
+        FuzzyHash = "fuzzyHash",
+        Ge = "ge",
+        GeoLookup = "geoLookup",
+        GsbLookup = "gsbLookup",
+        Gt = "gt",
+        InspectFile = "inspectFile",
+        IpMatch = "ipMatch",
+        IpMatchF = "ipMatchF",
+        IpMatchFromFile = "ipMatchFromFile",
+        Le = "le",
+        Lt = "lt",
+        NoMatch = "noMatch",
+        Pm = "pm",
+        Pmf = "pmf",
+        PmFromFile = "pmFromFile",
+        Rbl = "rbl",
+        Restpath = "restpath",
+        Rsub = "rsub",
+        Rx = "rx",
+        RxGlobal = "rxGlobal",
+        Streq = "streq",
+        Strmatch = "strmatch",
+        UnconditionalMatch = "unconditionalMatch",
+        ValidateByteRange = "validateByteRange",
+        ValidateDTD = "validateDTD",
+        ValidateHash = "validateHash",
+        ValidateSchema = "validateSchema",
+        ValidateUrlEncoding = "validateUrlEncoding",
+        ValidateUtf8Encoding = "validateUtf8Encoding",
+        VerifyCC = "verifyCC",
+        VerifyCPF = "verifyCPF",
+        VerifySSN = "verifySSN",
+        VerifySVNR = "verifySVNR",
+        Within = "within",
+    }
+}
