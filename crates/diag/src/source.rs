@@ -94,9 +94,8 @@ impl Sources {
     pub fn add(&mut self, name: impl Into<Arc<str>>, text: impl Into<Arc<[u8]>>) -> SourceId {
         let text: Arc<[u8]> = text.into();
         let mut line_starts = vec![0];
-        line_starts.extend(
-            text.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| clamp(at + 1)),
-        );
+        line_starts
+            .extend(text.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| clamp(at + 1)));
         let id = SourceId(clamp(self.all.len()));
         self.all.push(Source { name: name.into(), text, line_starts });
         id

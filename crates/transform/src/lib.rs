@@ -38,6 +38,7 @@ pub static TABLE: &[Transformation] = &[];
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Transformation> {
     TABLE.iter().find(|line| {
-        line.name.eq_ignore_ascii_case(name) || line.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name))
+        line.name.eq_ignore_ascii_case(name)
+            || line.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name))
     })
 }

@@ -70,7 +70,8 @@ impl Ledger {
     /// When the file cannot be read or an entry lacks a reason.
     pub fn read(path: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let written: Written = toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+        let written: Written =
+            toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
         if let Some(bare) = written.excused.iter().find(|excuse| excuse.reason.trim().is_empty()) {
             return Err(format!("{}: {} has no reason", path.display(), bare.case));
         }
@@ -110,7 +111,8 @@ mod tests {
     #[test]
     fn an_excused_case_that_holds_is_a_problem() {
         let excuse = |case: &str| Excuse { case: case.to_owned(), reason: "because".to_owned() };
-        let mut ledger = Ledger { excused: vec![excuse("a"), excuse("b"), excuse("gone")], ..Ledger::default() };
+        let mut ledger =
+            Ledger { excused: vec![excuse("a"), excuse("b"), excuse("gone")], ..Ledger::default() };
         ledger.book("a", Ok(()));
         ledger.book("b", Err("differs".to_owned()));
         ledger.book("c", Ok(()));

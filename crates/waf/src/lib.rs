@@ -6,8 +6,8 @@
 mod transaction;
 
 pub use transaction::{
-    Clock, Collections, Connection, Disposition, Header, Intervention, MatchedRule, MatchedTarget, Mode, Program, ProgramFacts, Report,
-    RequestHead, Transaction, Verdict,
+    Clock, Collections, Connection, Disposition, Header, Intervention, MatchedRule, MatchedTarget, Mode,
+    Program, ProgramFacts, Report, RequestHead, Transaction, Verdict,
 };
 
 use portcullis_diag::{Diagnostic, Sources};

@@ -184,7 +184,13 @@ pub struct Transaction {
 impl Transaction {
     /// Begins. `mode` may weaken what the rules say (`SecRuleEngine`), never strengthen it: `Off` there stays off.
     #[must_use]
-    pub fn begin(program: Arc<Program>, mode: Mode, connection: Connection, collections: Arc<Collections>, clock: Arc<dyn Clock>) -> Self {
+    pub fn begin(
+        program: Arc<Program>,
+        mode: Mode,
+        connection: Connection,
+        collections: Arc<Collections>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let _ = (mode, connection, collections, clock);
         Self { program }
     }
