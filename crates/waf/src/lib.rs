@@ -3,6 +3,8 @@
 //! Pure: no sockets, no files, no clock. Whoever runs it passes the time in, and rule and data files come through a
 //! [`portcullis_seclang::Loader`] at compile time.
 
+pub mod operators;
+pub mod pattern;
 mod transaction;
 
 pub use transaction::{
