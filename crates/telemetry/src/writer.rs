@@ -1,0 +1,246 @@
+//! Where records go: one queue and one thread for each log, so that a slow disk or a stuck pipe never makes a request wait.
+//!
+//! The queue is bounded by lines and by bytes. What does not fit, and what could not be written, is dropped and counted; a record
+//! that is cut in half would be worse than one that is missing.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use prometheus::IntCounter;
+use serde_json::Value;
+
+use crate::AccessRecord;
+
+/// Lines that may wait.
+const QUEUE_LINES: usize = 8192;
+
+/// Bytes that may wait.
+const QUEUE_BYTES: usize = 32 << 20;
+
+/// Bytes written with one call: whole lines only, so that two processes that append to one file do not mix theirs.
+const BATCH_BYTES: usize = 64 << 10;
+
+/// Records hold client addresses: not for everybody on the machine.
+const FILE_MODE: u32 = 0o640;
+
+/// Where records go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Nowhere; lines are not even made.
+    Off,
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+    /// A file, appended to, made with mode 0640 when it is not there. Its directory must exist.
+    File(PathBuf),
+}
+
+/// One log. Cheap to share behind an `Arc`; dropping the last one writes out what waits.
+#[derive(Debug)]
+pub struct Writer {
+    queue: Option<SyncSender<Message>>,
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    dropped: IntCounter,
+    queued_bytes: AtomicUsize,
+    reopen: AtomicBool,
+}
+
+#[derive(Debug)]
+enum Message {
+    Line(Vec<u8>),
+    /// Look at `reopen`.
+    Wake,
+    /// Everything before this has been written when the sender is dropped.
+    Flush(SyncSender<()>),
+}
+
+impl Writer {
+    /// Opens the target and starts the thread. `dropped` counts lines that were lost: [`crate::Metrics::log_dropped`].
+    ///
+    /// # Errors
+    /// The file cannot be opened for appending, or no thread can be had.
+    pub fn open(name: &str, target: &Target, dropped: IntCounter) -> io::Result<Self> {
+        let shared =
+            Arc::new(Shared { dropped, queued_bytes: AtomicUsize::new(0), reopen: AtomicBool::new(false) });
+        let Some(output) = Output::open(target)? else {
+            return Ok(Self { queue: None, shared, thread: Mutex::new(None) });
+        };
+        let (queue, lines) = sync_channel(QUEUE_LINES);
+        let of_thread = Arc::clone(&shared);
+        let thread = thread::Builder::new()
+            .name(format!("log-{name}"))
+            .spawn(move || write_all(&lines, output, &of_thread))?;
+        Ok(Self { queue: Some(queue), shared, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Whether lines go anywhere: a caller may spare itself the making of one.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.queue.is_some()
+    }
+
+    /// Queues one access record. Never blocks.
+    pub fn access(&self, record: &AccessRecord) {
+        if self.is_on() {
+            self.line(record.to_json());
+        }
+    }
+
+    /// Queues one event as one line of JSON. Never blocks.
+    pub fn event(&self, event: &Value) {
+        if self.is_on() {
+            self.line(event.to_string().into_bytes());
+        }
+    }
+
+    /// Opens the file anew before the next line is written, as log rotation needs it. Never blocks. While the new file cannot be
+    /// opened, lines are dropped and counted and each batch tries again.
+    pub fn reopen(&self) {
+        self.shared.reopen.store(true, Ordering::Release);
+        if let Some(queue) = &self.queue {
+            // A full queue wakes the thread as well.
+            let _ = queue.try_send(Message::Wake);
+        }
+    }
+
+    /// Waits until everything queued before the call is written, at most `patience`. `false` when that was not enough.
+    #[must_use]
+    pub fn flush(&self, patience: Duration) -> bool {
+        let Some(queue) = &self.queue else { return true };
+        let (done, wait) = sync_channel(0);
+        let mut message = Message::Flush(done);
+        let step = Duration::from_millis(5);
+        let mut waited = Duration::ZERO;
+        loop {
+            message = match queue.try_send(message) {
+                Ok(()) => break,
+                Err(TrySendError::Disconnected(_)) => return false,
+                Err(TrySendError::Full(message)) => message,
+            };
+            if waited >= patience {
+                return false;
+            }
+            thread::sleep(step);
+            waited += step;
+        }
+        // The thread answers by dropping its end.
+        matches!(
+            wait.recv_timeout(patience.saturating_sub(waited).max(step)),
+            Err(std::sync::mpsc::RecvTimeoutError::Disconnected)
+        )
+    }
+
+    fn line(&self, mut line: Vec<u8>) {
+        let Some(queue) = &self.queue else { return };
+        line.push(b'\n');
+        let length = line.len();
+        let waiting = self.shared.queued_bytes.fetch_add(length, Ordering::AcqRel);
+        if waiting + length > QUEUE_BYTES || queue.try_send(Message::Line(line)).is_err() {
+            self.shared.queued_bytes.fetch_sub(length, Ordering::AcqRel);
+            self.shared.dropped.inc();
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.get_mut().ok().and_then(Option::take) {
+            let _ = thread.join();
+        }
+    }
+}
+
+enum Output {
+    Stdout,
+    Stderr,
+    File { path: PathBuf, file: Option<File> },
+}
+
+impl Output {
+    fn open(target: &Target) -> io::Result<Option<Self>> {
+        Ok(match target {
+            Target::Off => None,
+            Target::Stdout => Some(Self::Stdout),
+            Target::Stderr => Some(Self::Stderr),
+            Target::File(path) => Some(Self::File { file: Some(append(path)?), path: path.clone() }),
+        })
+    }
+
+    fn reopen(&mut self) {
+        if let Self::File { path, file } = self {
+            *file = append(path).ok();
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Stdout => io::stdout().lock().write_all(bytes).and_then(|()| io::stdout().lock().flush()),
+            Self::Stderr => io::stderr().lock().write_all(bytes),
+            Self::File { path, file } => {
+                let open = match file {
+                    Some(open) => open,
+                    None => file.insert(append(path)?),
+                };
+                let written = open.write_all(bytes);
+                if written.is_err() {
+                    *file = None;
+                }
+                written
+            }
+        }
+    }
+}
+
+fn append(path: &PathBuf) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(path)
+}
+
+/// The thread: takes what waits, up to a batch, and writes it with one call.
+fn write_all(lines: &Receiver<Message>, mut output: Output, shared: &Shared) {
+    let mut batch = Vec::with_capacity(BATCH_BYTES);
+    while let Ok(first) = lines.recv() {
+        let mut count = 0;
+        let mut flushes = Vec::new();
+        let mut next = Some(first);
+        while let Some(message) = next.take() {
+            match message {
+                Message::Line(line) => {
+                    batch.extend_from_slice(&line);
+                    count += 1;
+                    shared.queued_bytes.fetch_sub(line.len(), Ordering::AcqRel);
+                }
+                Message::Wake => {}
+                Message::Flush(done) => flushes.push(done),
+            }
+            if batch.len() < BATCH_BYTES && flushes.is_empty() {
+                next = lines.try_recv().ok();
+            }
+        }
+        if shared.reopen.swap(false, Ordering::AcqRel) {
+            output.reopen();
+        }
+        if !batch.is_empty() && output.write(&batch).is_err() {
+            shared.dropped.inc_by(count);
+        }
+        batch.clear();
+        drop(flushes);
+    }
+}
