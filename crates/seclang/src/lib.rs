@@ -4,9 +4,12 @@
 
 pub mod ast;
 mod include;
+mod memory;
+pub mod template;
 pub mod vocabulary;
 
-pub use include::Loader;
+pub use include::{Loader, wildcard_matches};
+pub use memory::MemoryLoader;
 
 use portcullis_diag::{Diagnostic, Sources};
 
