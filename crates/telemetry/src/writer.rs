@@ -244,3 +244,90 @@ fn write_all(lines: &Receiver<Message>, mut output: Output, shared: &Shared) {
         drop(flushes);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, time::Instant};
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn counter() -> IntCounter {
+        IntCounter::new("dropped", "dropped").unwrap()
+    }
+
+    #[test]
+    fn lines_are_whole_and_in_order_and_a_rotated_file_is_left() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("audit.log");
+        let writer = Writer::open("audit", &Target::File(path.clone()), counter()).unwrap();
+        for n in 0..1000 {
+            writer.event(&json!({ "n": n }));
+        }
+        assert!(writer.flush(Duration::from_secs(5)));
+        let rotated = directory.path().join("audit.log.1");
+        fs::rename(&path, &rotated).unwrap();
+        writer.reopen();
+        writer.event(&json!({ "n": 1000 }));
+        drop(writer);
+        let before: Vec<Value> = fs::read_to_string(rotated)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(before.len(), 1000);
+        assert!(before.iter().enumerate().all(|(n, line)| line["n"] == n));
+        assert_eq!(fs::read_to_string(path).unwrap(), "{\"n\":1000}\n");
+    }
+
+    #[test]
+    fn a_reader_that_does_not_read_costs_lines_and_no_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("fifo");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let reader = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        let dropped = counter();
+        let writer = Writer::open("access", &Target::File(path), dropped.clone()).unwrap();
+        let event = json!({ "text": "x".repeat(1000) });
+        let started = Instant::now();
+        for _ in 0..20_000 {
+            writer.event(&event);
+        }
+        assert!(started.elapsed() < Duration::from_secs(5));
+        assert!(dropped.get() > 10_000, "{}", dropped.get());
+        assert!(!writer.flush(Duration::from_millis(20)));
+        // Somebody reads at last, so that the thread can end.
+        let drain = thread::spawn(move || {
+            let mut reader = reader;
+            let mut buffer = vec![0; 1 << 16];
+            let mut read = 0_u64;
+            while read < (20_000 - dropped.get()) * 1012 {
+                read += io::Read::read(&mut reader, &mut buffer).unwrap() as u64;
+            }
+        });
+        drop(writer);
+        drain.join().unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_opened_or_written_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let missing = directory.path().join("no/such/directory.log");
+        assert!(Writer::open("access", &Target::File(missing), counter()).is_err());
+        let dropped = counter();
+        let writer =
+            Writer::open("access", &Target::File(PathBuf::from("/dev/full")), dropped.clone()).unwrap();
+        writer.event(&json!(1));
+        assert!(writer.flush(Duration::from_secs(5)));
+        assert_eq!(dropped.get(), 1);
+    }
+
+    #[test]
+    fn off_makes_no_thread() {
+        let writer = Writer::open("access", &Target::Off, counter()).unwrap();
+        assert!(!writer.is_on());
+        writer.event(&json!(1));
+        assert!(writer.flush(Duration::ZERO));
+    }
+}
