@@ -1,0 +1,16 @@
+//! `t:lowercase`: lowercases ASCII letters.
+//!
+//! Differences: ModSecurity uses C's `tolower` in the C locale, which is the same; Coraza lowercases all of Unicode.
+//!
+//! Example: `SecRule ARGS "@contains select" "id:1,phase:2,deny,t:lowercase"`
+
+use crate::Context;
+
+pub(crate) fn apply(input: &[u8], out: &mut Vec<u8>, _: &Context<'_>) -> bool {
+    if !input.iter().any(u8::is_ascii_uppercase) {
+        return false;
+    }
+    out.extend_from_slice(input);
+    out.make_ascii_lowercase();
+    true
+}
