@@ -1,0 +1,162 @@
+//! What the edge wrote about a request: the rules that matched, found by the client's port and the request id.
+//!
+//! Every stage has a connection of its own, so the access line that names its address is the one about it, whether or not an
+//! answer came back. The audit event with the same id has the rules and, as the run asks for them, expanded messages.
+
+use std::{
+    collections::HashMap,
+    io,
+    net::SocketAddr,
+    path::Path,
+    sync::{Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use portcullis_testkit::Journal;
+use serde_json::Value;
+
+/// How long the lines of a request may take after its answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How much later than the access line the audit event may come. Requests that the gate refuses may have none.
+const GRACE: Duration = Duration::from_millis(400);
+
+/// A rule that matched and is logged.
+#[derive(Clone, Debug)]
+pub(crate) struct Rule {
+    pub(crate) id: u64,
+    /// `[id ".."] [msg ".."] [data ".."]`, as ModSecurity's error log has it.
+    pub(crate) line: String,
+}
+
+/// Both logs of one edge.
+pub(crate) struct Records {
+    state: Mutex<State>,
+}
+
+struct State {
+    access: Journal,
+    audit: Journal,
+    by_client: HashMap<String, Vec<Value>>,
+    by_id: HashMap<String, Value>,
+}
+
+impl Records {
+    /// Reads `access.log` and `audit.log` in `dir`.
+    pub(crate) fn new(dir: &Path) -> Self {
+        let state = State {
+            access: Journal::new(&dir.join("access.log")),
+            audit: Journal::new(&dir.join("audit.log")),
+            by_client: HashMap::new(),
+            by_id: HashMap::new(),
+        };
+        Self { state: Mutex::new(state) }
+    }
+
+    /// Drops what is known of an address that an earlier connection had.
+    ///
+    /// # Errors
+    /// When a log cannot be read.
+    pub(crate) fn forget(&self, client: SocketAddr) -> io::Result<()> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.look()?;
+        state.by_client.remove(&client.to_string());
+        Ok(())
+    }
+
+    /// The logged rules of the requests that came from this address. `None` when the edge wrote nothing about it.
+    ///
+    /// # Errors
+    /// When a log cannot be read.
+    pub(crate) fn rules(&self, client: SocketAddr) -> io::Result<Option<Vec<Rule>>> {
+        let client = client.to_string();
+        let begun = Instant::now();
+        let mut line_seen = None;
+        loop {
+            {
+                let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                state.look()?;
+                if let Some(lines) = state.by_client.get(&client) {
+                    let seen = *line_seen.get_or_insert_with(Instant::now);
+                    let complete = lines.iter().all(|line| state.by_id.contains_key(id_of(line)));
+                    if complete || seen.elapsed() > GRACE {
+                        let rules = lines.iter().flat_map(|line| state.rules_of(line)).collect();
+                        state.by_client.remove(&client);
+                        return Ok(Some(rules));
+                    }
+                }
+            }
+            if begun.elapsed() > PATIENCE {
+                return Ok(None);
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+impl State {
+    fn look(&mut self) -> io::Result<()> {
+        for line in self.access.fresh()? {
+            if let Some(client) = line["client"].as_str() {
+                self.by_client.entry(client.to_owned()).or_default().push(line);
+            }
+        }
+        for event in self.audit.fresh()? {
+            self.by_id.insert(id_of(&event).to_owned(), event);
+        }
+        Ok(())
+    }
+
+    /// The audit event's rules; without one, the ids that the access line names.
+    fn rules_of(&self, line: &Value) -> Vec<Rule> {
+        if let Some(event) = self.by_id.get(id_of(line)) {
+            return event["rules"].as_array().into_iter().flatten().filter_map(rule).collect();
+        }
+        let ids = line["waf"]["rules"].as_array().into_iter().flatten().filter_map(Value::as_u64);
+        ids.map(|id| Rule { id, line: format!("[id \"{id}\"]") }).collect()
+    }
+}
+
+fn id_of(record: &Value) -> &str {
+    record["request_id"].as_str().unwrap_or_default()
+}
+
+/// A rule of an audit event, unless it has `nolog`: go-ftw reads the error log, where such rules do not stand.
+fn rule(rule: &Value) -> Option<Rule> {
+    if rule["logged"].as_bool() == Some(false) {
+        return None;
+    }
+    let id = rule["id"].as_u64()?;
+    let text = |names: [&str; 2]| {
+        let value = names.into_iter().find_map(|name| rule[name].as_str());
+        value.unwrap_or_default().to_owned()
+    };
+    let (message, data) = (text(["expanded_message", "message"]), text(["log_data", "data"]));
+    Some(Rule { id, line: format!("[id \"{id}\"] [msg \"{message}\"] [data \"{data}\"]") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_found_by_address_and_id_and_nolog_is_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(
+            dir.path().join("access.log"),
+            "{\"request_id\":\"a\",\"client\":\"127.0.0.1:9\"}\n{\"request_id\":\"b\",\"client\":\"127.0.0.1:8\",\"waf\":{\"rules\":[7]}}\n",
+        )
+        .unwrap();
+        std::fs::write(
+            dir.path().join("audit.log"),
+            "{\"request_id\":\"a\",\"rules\":[{\"id\":1,\"logged\":true,\"message\":\"m\",\"log_data\":\"d\"},{\"id\":2,\"logged\":false}]}\n",
+        )
+        .unwrap();
+        let records = Records::new(dir.path());
+        let rules = records.rules("127.0.0.1:9".parse().unwrap()).unwrap().unwrap();
+        assert_eq!(rules.len(), 1);
+        assert_eq!(rules[0].line, "[id \"1\"] [msg \"m\"] [data \"d\"]");
+        let rules = records.rules("127.0.0.1:8".parse().unwrap()).unwrap().unwrap();
+        assert_eq!(rules[0].id, 7);
+    }
+}
