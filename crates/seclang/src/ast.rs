@@ -47,6 +47,8 @@ pub enum DirectiveKind {
     Marker(Text),
     /// `Include PATTERN`; replaced by what it names once a [`crate::Loader`] has resolved it.
     Include(Text),
+    /// Apache's `IncludeOptional PATTERN`: a file that does not exist is no error. Replaced as [`DirectiveKind::Include`] is.
+    IncludeOptional(Text),
     /// `SecRuleUpdateTargetById|ByTag|ByMsg SELECTOR TARGETS`
     RuleUpdateTarget {
         /// Which rules.

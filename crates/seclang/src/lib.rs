@@ -2,9 +2,16 @@
 //!
 //! This crate knows what may be written, not what it means. `portcullis-waf` gives the tree its meaning.
 
+mod argument;
 pub mod ast;
+pub mod codes;
 mod include;
+mod lexer;
+mod lint;
+mod load;
 mod memory;
+mod parser;
+mod report;
 pub mod template;
 pub mod vocabulary;
 
@@ -24,12 +31,17 @@ pub struct Parsed {
 
 /// Reads a file and all it includes. Names of sources are those of the loader.
 pub fn load(name: &str, loader: &dyn Loader, sources: &mut Sources) -> Parsed {
-    let _ = (name, loader, sources);
-    Parsed::default()
+    load::file(name, loader, sources)
 }
 
 /// Reads one text that is not a file (`config.toml` settings, tests); its includes are resolved as if it were called `name`.
 pub fn parse(name: &str, text: &[u8], loader: &dyn Loader, sources: &mut Sources) -> Parsed {
-    let _ = (name, text, loader, sources);
-    Parsed::default()
+    load::text(name, text, Some(loader), sources)
+}
+
+/// Reads one text and leaves its `Include` directives in the tree, for tools that look at a single file.
+///
+/// No lint runs, as a file alone may lack what another one holds.
+pub fn parse_alone(name: &str, text: &[u8], sources: &mut Sources) -> Parsed {
+    load::text(name, text, None, sources)
 }

@@ -1,7 +1,8 @@
 //! The words of SecLang: one table for each kind of name, in ModSecurity v3's spelling.
 //!
-//! The tables say which names exist in the language. Whether the engine implements one, or refuses it with a reason, is said by the
-//! tables of `portcullis-waf`; a name that is in neither is a typing error and gets a suggestion.
+//! The tables say which names exist in the language, who has them, and the one fact of grammar the parser needs. Whether the engine
+//! implements one, or refuses it with a reason, is said by the tables of `portcullis-waf`; a name that is in neither is a typing error
+//! and gets a suggestion. Counts and spellings are those of ModSecurity 3.0.13's scanner.
 
 mod actions;
 mod ctls;
@@ -10,16 +11,34 @@ mod operators;
 mod transformations;
 mod variables;
 
-pub use actions::Action;
-pub use ctls::Ctl;
-pub use directives::Setting;
-pub use operators::Operator;
+pub use actions::{Action, ActionArgument};
+pub use ctls::{Ctl, CtlReach};
+pub use directives::{Arity, Setting};
+pub use operators::{Operator, Parameter};
 pub use transformations::Transformation;
-pub use variables::Variable;
+pub use variables::{Shape, Variable};
 
-/// Declares an enum of names with `ALL`, `name`, and a lookup that ignores ASCII case as ModSecurity does.
+/// Which engine knows a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// ModSecurity 3.0.13 accepts it.
+    V3,
+    /// ModSecurity 3.0.13 parses it and refuses it, wholly or when it is switched on.
+    V3Refuses,
+    /// A release of ModSecurity 3 after 3.0.13.
+    V3Later,
+    /// ModSecurity 2 alone.
+    V2,
+    /// Coraza alone.
+    Coraza,
+}
+
+/// Declares an enum of names with `ALL`, `name`, `dialect`, one more fact, and a lookup that ignores ASCII case as ModSecurity does.
 macro_rules! vocabulary {
-    ($(#[$meta:meta])* $type:ident { $($variant:ident = $name:literal,)* }) => {
+    (
+        $(#[$meta:meta])* $type:ident { $($variant:ident = $name:literal, $dialect:expr, $fact:expr;)* }
+        $(#[$fact_meta:meta])* $fact_name:ident: $fact_type:ty
+    ) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum $type {
@@ -38,6 +57,22 @@ macro_rules! vocabulary {
                 }
             }
 
+            /// Which engine knows it.
+            #[must_use]
+            pub const fn dialect(self) -> super::Dialect {
+                match self {
+                    $($type::$variant => $dialect,)*
+                }
+            }
+
+            $(#[$fact_meta])*
+            #[must_use]
+            pub const fn $fact_name(self) -> $fact_type {
+                match self {
+                    $($type::$variant => $fact,)*
+                }
+            }
+
             /// Finds a name, ASCII case ignored.
             #[must_use]
             pub fn find(name: &[u8]) -> Option<$type> {
@@ -47,3 +82,34 @@ macro_rules! vocabulary {
     };
 }
 use vocabulary;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_v3(dialects: impl Iterator<Item = Dialect>) -> usize {
+        dialects.filter(|dialect| matches!(dialect, Dialect::V3 | Dialect::V3Refuses)).count()
+    }
+
+    #[test]
+    fn as_many_names_as_modsecurity_3_0_13() {
+        assert_eq!(of_v3(Variable::ALL.iter().map(|name| name.dialect())), 106);
+        assert_eq!(of_v3(Operator::ALL.iter().map(|name| name.dialect())), 39);
+        assert_eq!(of_v3(Transformation::ALL.iter().map(|name| name.dialect())), 38);
+        assert_eq!(of_v3(Action::ALL.iter().map(|name| name.dialect())), 45 + ["ctl", "t"].len());
+        assert_eq!(of_v3(Ctl::ALL.iter().map(|name| name.dialect())), 10);
+        assert_eq!(
+            of_v3(Setting::ALL.iter().map(|name| name.dialect())),
+            81 - crate::parser::directive::GRAMMARS_OF_V3
+        );
+    }
+
+    #[test]
+    fn a_name_is_found_in_any_case_and_once() {
+        assert_eq!(Variable::find(b"request_headers"), Some(Variable::RequestHeaders));
+        assert_eq!(Operator::find(b"RX"), Some(Operator::Rx));
+        for name in Variable::ALL {
+            assert_eq!(Variable::find(name.name().as_bytes()), Some(*name));
+        }
+    }
+}
