@@ -11,12 +11,14 @@ mod lint;
 mod load;
 mod memory;
 mod parser;
+mod print;
 mod report;
 pub mod template;
 pub mod vocabulary;
 
 pub use include::{Loader, wildcard_matches};
 pub use memory::MemoryLoader;
+pub use print::print;
 
 use portcullis_diag::{Diagnostic, Sources};
 
