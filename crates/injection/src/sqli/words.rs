@@ -1,0 +1,189 @@
+//! Lookup of SQL words, operators and fingerprints.
+//!
+//! The vocabulary is the public constant table of the package `libinjectionrs` (libinjection's own: 985 words, 8,367 fingerprints). Two hash
+//! tables over it are laid out by the compiler, so that nothing is built or locked at run time; probing is bounded by construction.
+
+use libinjectionrs::sqli::sqli_data::SQL_KEYWORDS;
+
+use super::token::Kind;
+
+/// The longest text a token keeps, hence the longest word that can be looked up.
+pub(super) const LONGEST: usize = 31;
+
+/// What the word is, whatever its case; `None` for one that SQL gives no meaning.
+pub(super) fn kind_of(word: &[u8]) -> Option<Kind> {
+    find([word, b"", b""]).map(|(kind, _)| kind)
+}
+
+/// What the two words mean as one phrase, as `union` and `all` do, and the phrase in upper case.
+pub(super) fn phrase(first: &[u8], second: &[u8]) -> Option<(Kind, &'static [u8])> {
+    find([first, b" ", second])
+}
+
+/// Whether the token types are those of an injection.
+pub(super) fn is_known_fingerprint(types: &[u8]) -> bool {
+    let key = fingerprint_key(types, 0);
+    let mut slot = scramble(key) as usize % FINGERPRINT_SLOTS;
+    loop {
+        match FINGERPRINTS.get(slot) {
+            Some(&found) if found == key => return key != 0,
+            None | Some(0) => return false,
+            Some(_) => slot = (slot + 1) % FINGERPRINT_SLOTS,
+        }
+    }
+}
+
+fn find(parts: [&[u8]; 3]) -> Option<(Kind, &'static [u8])> {
+    let length = parts.iter().map(|part| part.len()).sum::<usize>();
+    let first = *parts.iter().find_map(|part| part.first())?;
+    // Most words of ordinary text end here.
+    let lengths = LENGTHS.get(usize::from(first.to_ascii_uppercase())).copied().unwrap_or(0);
+    if length > LONGEST || (lengths >> length) & 1 == 0 {
+        return None;
+    }
+    let mut buffer = [0; LONGEST];
+    for (slot, byte) in buffer.iter_mut().zip(parts.into_iter().flatten()) {
+        *slot = byte.to_ascii_uppercase();
+    }
+    let upper = buffer.get(..length)?;
+    let mut slot = upper.iter().fold(SEED, |hash, byte| mix(hash, *byte)) as usize % WORD_SLOTS;
+    loop {
+        let entry = usize::from(WORDS.get(slot).copied().unwrap_or(0)).checked_sub(1)?;
+        let keyword = SQL_KEYWORDS.get(entry)?;
+        let word = keyword.word.as_bytes();
+        if word == upper {
+            return Kind::of(keyword.token_type).map(|kind| (kind, word));
+        }
+        slot = (slot + 1) % WORD_SLOTS;
+    }
+}
+
+const FINGERPRINT: u8 = b'F';
+
+/// About half of the slots stay free, so a probe is one or two steps.
+const WORD_SLOTS: usize = 2048;
+const FINGERPRINT_SLOTS: usize = 16_384;
+
+/// Slot to 1 + index in [`SQL_KEYWORDS`]; 0 is free.
+static WORDS: [u16; WORD_SLOTS] = word_table();
+/// Fingerprint keys; 0 is free.
+static FINGERPRINTS: [u32; FINGERPRINT_SLOTS] = fingerprint_table();
+/// For each first byte the lengths its words have, one bit each.
+static LENGTHS: [u32; 256] = lengths();
+
+const SEED: u32 = 0x811c_9dc5;
+
+const fn mix(hash: u32, byte: u8) -> u32 {
+    let mixed = (hash ^ byte as u32).wrapping_mul(0x0100_0193);
+    mixed ^ (mixed >> 15)
+}
+
+const fn scramble(key: u32) -> u32 {
+    let mixed = key.wrapping_mul(0x9e37_79b1);
+    mixed ^ (mixed >> 15)
+}
+
+/// Six bits for each token type, in upper case: the table does not tell `t` from `T`. The braces, which no fingerprint holds, share the
+/// bits of `^`, which is no type.
+const fn fingerprint_key(types: &[u8], from: usize) -> u32 {
+    let mut key = 0;
+    let mut at = from;
+    while at < types.len() {
+        let letter = types[at].to_ascii_uppercase();
+        let bits = if letter > b'^' { b'^' - 0x1f } else { letter.wrapping_sub(0x1f) & 0x3f };
+        key = (key << 6) | bits as u32;
+        at += 1;
+    }
+    key
+}
+
+const fn word_table() -> [u16; WORD_SLOTS] {
+    let mut table = [0; WORD_SLOTS];
+    let mut entry = 0;
+    while entry < SQL_KEYWORDS.len() {
+        if SQL_KEYWORDS[entry].token_type != FINGERPRINT {
+            let word = SQL_KEYWORDS[entry].word.as_bytes();
+            let mut hash = SEED;
+            let mut at = 0;
+            while at < word.len() {
+                hash = mix(hash, word[at]);
+                at += 1;
+            }
+            let mut slot = hash as usize % WORD_SLOTS;
+            while table[slot] != 0 {
+                slot = (slot + 1) % WORD_SLOTS;
+            }
+            table[slot] = entry as u16 + 1;
+        }
+        entry += 1;
+    }
+    table
+}
+
+const fn fingerprint_table() -> [u32; FINGERPRINT_SLOTS] {
+    let mut table = [0; FINGERPRINT_SLOTS];
+    let mut entry = 0;
+    while entry < SQL_KEYWORDS.len() {
+        if SQL_KEYWORDS[entry].token_type == FINGERPRINT {
+            // The first byte only says that a fingerprint follows.
+            let key = fingerprint_key(SQL_KEYWORDS[entry].word.as_bytes(), 1);
+            let mut slot = scramble(key) as usize % FINGERPRINT_SLOTS;
+            while table[slot] != 0 {
+                slot = (slot + 1) % FINGERPRINT_SLOTS;
+            }
+            table[slot] = key;
+        }
+        entry += 1;
+    }
+    table
+}
+
+const fn lengths() -> [u32; 256] {
+    let mut table = [0; 256];
+    let mut entry = 0;
+    while entry < SQL_KEYWORDS.len() {
+        if SQL_KEYWORDS[entry].token_type != FINGERPRINT {
+            let word = SQL_KEYWORDS[entry].word.as_bytes();
+            table[word[0] as usize] |= 1 << word.len();
+        }
+        entry += 1;
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_word_and_fingerprint_is_found() {
+        let mut keys = HashSet::new();
+        for keyword in SQL_KEYWORDS {
+            let word = keyword.word.as_bytes();
+            if keyword.token_type == FINGERPRINT {
+                assert!(is_known_fingerprint(&word[1..]), "{}", keyword.word);
+                assert!(keys.insert(fingerprint_key(word, 1)), "{} shares its key", keyword.word);
+            } else {
+                assert!(word.len() <= LONGEST, "{}", keyword.word);
+                let found = kind_of(word.to_ascii_lowercase().as_slice());
+                assert_eq!(found.map(|kind| kind as u8), Some(keyword.token_type), "{}", keyword.word);
+            }
+        }
+        assert_eq!((SQL_KEYWORDS.len() - keys.len(), keys.len()), (985, 8_367));
+    }
+
+    #[test]
+    fn what_is_not_in_the_table_is_not_found() {
+        for word in [&b""[..], b"selec", b"selectx", b"union all ", b"0s&sos", b"\xff", &[b'a'; 200]] {
+            assert_eq!(kind_of(word), None);
+        }
+        for types in [&b""[..], b"n", b"nnnnn", b"?????", b"s&so{", b"\\\\", b"XX", b"1{Tnn"] {
+            assert!(!is_known_fingerprint(types), "{types:?}");
+        }
+        assert!(is_known_fingerprint(b"1;Tnn") && is_known_fingerprint(b"1;tnn"));
+        assert_eq!(phrase(b"union", b"all").map(|(kind, _)| kind), Some(Kind::Union));
+        assert_eq!(phrase(b"union", b""), None);
+    }
+}
