@@ -23,11 +23,12 @@ pub struct Config {
     pub log: Log,
     /// Backends by id.
     pub upstreams: Vec<Upstream>,
-    /// In order of precedence: exact host before any host, longer path prefix before shorter.
+    /// In order of precedence: exact hosts, then wildcards, then any host; among those, longer path prefix before shorter. A route
+    /// that was written with both exact and wildcard hosts stands here twice, once for each.
     pub routes: Vec<Route>,
     /// How long a drain may take after SIGTERM.
     pub drain_timeout: Duration,
-    /// Worker threads.
+    /// Worker threads, at least one.
     pub threads: usize,
 }
 

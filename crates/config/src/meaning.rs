@@ -1,0 +1,44 @@
+//! From what is written to what it means: one function for each table, and the checks that look at several keys.
+
+mod edge;
+mod routing;
+mod rules;
+
+use portcullis_diag::Diagnostic;
+use toml::de::DeTable;
+
+use crate::{Config, codes, written::Reader};
+
+/// Reads the whole tree. The configuration is to be used only if the reader noted no error.
+pub(crate) fn config(root: &DeTable<'_>, reader: &mut Reader<'_>) -> Config {
+    let top = reader.top(root);
+    let environment = reader.text(top, "environment");
+    if let Some(label) = &environment
+        && let Err(problem) = crate::names::id(&label.value)
+    {
+        reader.error(codes::BAD_ID, label.span, format!("`environment` {problem}"));
+    }
+    let limits = edge::limits(root, reader);
+    let waf = rules::waf(root, reader);
+    let upstreams = routing::upstreams(root, reader);
+    let routes = routing::routes(root, reader, &upstreams, &waf, &limits);
+    let (threads, drain_timeout) = edge::server(root, reader);
+    Config {
+        environment: environment.map(|label| label.value).unwrap_or_default(),
+        listen: edge::listen(root, reader),
+        tls: edge::tls(root, reader),
+        hsts: edge::hsts(root, reader),
+        limits,
+        waf,
+        log: rules::log(root, reader),
+        upstreams,
+        routes,
+        drain_timeout,
+        threads,
+    }
+}
+
+/// In reading order; those without a place come last.
+pub(crate) fn sort(diagnostics: &mut [Diagnostic]) {
+    diagnostics.sort_by_key(|diagnostic| diagnostic.span.map_or(u32::MAX, |span| span.start));
+}

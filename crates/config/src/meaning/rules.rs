@@ -1,0 +1,86 @@
+//! `[waf]` and `[log]`.
+
+use portcullis_diag::Label;
+use toml::de::DeTable;
+
+use crate::{
+    AuditScope, CrsSource, Log, Sink, Waf, WafMode, codes,
+    written::{Found, Reader, Section, WordOrPath},
+};
+
+pub(crate) fn waf(root: &DeTable<'_>, reader: &mut Reader<'_>) -> Waf {
+    let section = reader.table(root, "waf");
+    let mode = mode(reader, section).unwrap_or(Found { value: WafMode::Block, span: None });
+    if mode.value == WafMode::Off {
+        let message = "the engine is off: requests are forwarded without inspection";
+        reader.warning(codes::NOT_INSPECTED, mode.span, message);
+    }
+    let crs = reader.word_or_path(section, "crs").map(|crs| match crs.value {
+        WordOrPath::Word("baseline") => CrsSource::Baseline,
+        WordOrPath::Word("none") => CrsSource::None,
+        WordOrPath::Word(_) => CrsSource::Auto,
+        WordOrPath::Path(path) => CrsSource::Directory(path),
+    });
+    let paranoia = reader.count::<u8>(section, "paranoia").unwrap_or(Found { value: 1, span: None });
+    let detection = reader.count::<u8>(section, "detection_paranoia");
+    let detection = detection.unwrap_or_else(|| paranoia.clone());
+    if detection.value < paranoia.value {
+        let message =
+            "`waf.detection_paranoia` is below `waf.paranoia`: rules cannot block without being run";
+        let diagnostic = reader.error(codes::CONTRADICTION, detection.span, message);
+        diagnostic
+            .labels
+            .extend(paranoia.span.map(|span| Label { span, text: String::from("blocks at this level") }));
+        diagnostic.help.push(format!("write `detection_paranoia = {}` or leave it out", paranoia.value));
+    }
+    Waf {
+        mode: mode.value,
+        engine: reader.path(section, "engine").map(|path| path.value),
+        crs: crs.unwrap_or(CrsSource::Auto),
+        paranoia: paranoia.value,
+        detection_paranoia: detection.value,
+        inbound_threshold: reader.count(section, "inbound_threshold").map_or(5, |found| found.value),
+        outbound_threshold: reader.count(section, "outbound_threshold").map_or(4, |found| found.value),
+        include_before: reader.patterns(section, "include_before"),
+        include_after: reader.patterns(section, "include_after"),
+        inspect_responses: reader.flag(section, "inspect_responses"),
+    }
+}
+
+/// `mode` of `[waf]` or of a route.
+pub(crate) fn mode(reader: &mut Reader<'_>, section: Section<'_>) -> Option<Found<WafMode>> {
+    let word = reader.choice(section, "mode")?;
+    let value = match word.value {
+        "detect" => WafMode::Detect,
+        "off" => WafMode::Off,
+        _ => WafMode::Block,
+    };
+    Some(Found { value, span: word.span })
+}
+
+pub(crate) fn log(root: &DeTable<'_>, reader: &mut Reader<'_>) -> Log {
+    let section = reader.table(root, "log");
+    let access = sink(reader, section, "access");
+    let audit = sink(reader, section, "audit");
+    let scope = reader.choice(section, "audit_scope");
+    let level = reader.choice(section, "level");
+    Log {
+        access,
+        audit,
+        audit_scope: match scope.map(|scope| scope.value) {
+            Some("matched") => AuditScope::Matched,
+            Some("all") => AuditScope::All,
+            _ => AuditScope::Refused,
+        },
+        level: level.map_or("info", |level| level.value).to_owned(),
+    }
+}
+
+fn sink(reader: &mut Reader<'_>, section: Section<'_>, name: &str) -> Sink {
+    match reader.word_or_path(section, name).map(|sink| sink.value) {
+        Some(WordOrPath::Path(path)) => Sink::File(path),
+        Some(WordOrPath::Word("stdout")) => Sink::Stdout,
+        Some(WordOrPath::Word("stderr")) => Sink::Stderr,
+        _ => Sink::Off,
+    }
+}

@@ -1,0 +1,92 @@
+//! Sizes and durations: a number and a unit, one way to write each.
+
+use std::time::Duration;
+
+const SIZES: &[(&str, u64)] = &[("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+
+const TIMES: &[(&str, u64)] = &[("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
+
+/// `"10MiB"` in bytes.
+///
+/// # Errors
+/// What to write instead.
+pub(crate) fn size(text: &str) -> Result<u64, String> {
+    let decimal = ["kb", "mb", "gb", "k", "m", "g", "kib", "mib", "gib"];
+    quantity(text, SIZES).map_err(|unit| {
+        let letter = unit.chars().next().map(|letter| letter.to_ascii_uppercase());
+        match letter {
+            Some(letter) if decimal.contains(&unit.to_ascii_lowercase().as_str()) => {
+                let number = text.trim_end_matches(unit).trim();
+                format!("write \"{number}{letter}iB\"; units are B, KiB, MiB and GiB, of 1024")
+            }
+            _ => String::from("write a whole number and a unit: \"512B\", \"32KiB\", \"10MiB\", \"1GiB\""),
+        }
+    })
+}
+
+/// `"30s"`.
+///
+/// # Errors
+/// What to write instead.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    quantity(text, TIMES).map(Duration::from_millis).map_err(|_| {
+        String::from("write a whole number and a unit: \"500ms\", \"30s\", \"5m\", \"1h\", \"365d\"")
+    })
+}
+
+/// The largest unit that needs no fraction.
+pub(crate) fn show_size(bytes: u64) -> String {
+    show(bytes, SIZES)
+}
+
+/// The largest unit that needs no fraction.
+pub(crate) fn show_duration(milliseconds: u64) -> String {
+    show(milliseconds, TIMES)
+}
+
+fn quantity<'t>(text: &'t str, units: &[(&str, u64)]) -> Result<u64, &'t str> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let factor = units.iter().find(|(name, _)| *name == unit).map(|(_, factor)| *factor);
+    factor.and_then(|factor| number.parse::<u64>().ok()?.checked_mul(factor)).ok_or_else(|| unit.trim())
+}
+
+fn show(number: u64, units: &[(&str, u64)]) -> String {
+    let (name, factor) = units
+        .iter()
+        .find(|(_, factor)| number >= *factor && number.is_multiple_of(*factor))
+        .or_else(|| units.last())
+        .copied()
+        .unwrap_or(("", 1));
+    format!("{}{name}", number / factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantities_need_a_unit() {
+        assert_eq!(size("10MiB"), Ok(10 << 20));
+        assert_eq!(size("0B"), Ok(0));
+        assert_eq!(duration("365d"), Ok(Duration::from_secs(365 * 86_400)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        for bad in ["", "10", "MiB", "-1MiB", "1.5MiB", "10 MiB", "99999999999999GiB", "10MB", "10TiB"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+        for bad in ["", "10", "s", "-1s", "1.5s", "1h30m", "10 s", "10sec", "99999999999999999d"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+        assert!(size("10MB").unwrap_err().contains("\"10MiB\""));
+    }
+
+    #[test]
+    fn what_is_shown_can_be_read() {
+        for bytes in [0, 1, 1023, 1024, 1 << 20, (1 << 30) + 1] {
+            assert_eq!(size(&show_size(bytes)), Ok(bytes));
+        }
+        for milliseconds in [0, 1, 1000, 90_000, 86_400_000] {
+            assert_eq!(duration(&show_duration(milliseconds)), Ok(Duration::from_millis(milliseconds)));
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! The table of all keys: what may be written, what it must look like, what stands in when it is left out.
+//!
+//! The reader, the messages, the "did you mean" and the tests all go by this table; a key that is not here cannot be read.
+
+/// A table of the file.
+#[derive(Clone, Copy, Debug)]
+pub struct Table {
+    /// `limits`; empty for the top of the file, dotted for a table within a table.
+    pub name: &'static str,
+    /// Written `[[name]]`, any number of times.
+    pub many: bool,
+    /// One line about it.
+    pub doc: &'static str,
+}
+
+/// One key.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// [`Table::name`] it stands in.
+    pub table: &'static str,
+    /// As written.
+    pub name: &'static str,
+    /// What it must look like.
+    pub kind: Kind,
+    /// What stands in.
+    pub absent: Absent,
+    /// One line about it.
+    pub doc: &'static str,
+}
+
+/// What a value must look like.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// A string.
+    Text,
+    /// A list of strings.
+    Texts,
+    /// `true` or `false`.
+    Flag,
+    /// A whole number within these bounds.
+    Count(u64, u64),
+    /// Bytes with a unit (`"10MiB"`) within these bounds.
+    Size(u64, u64),
+    /// A time with a unit (`"30s"`) within these bounds, in milliseconds.
+    Duration(u64, u64),
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A file or directory.
+    Path,
+    /// A list of files, wildcards allowed.
+    Paths,
+    /// One of these words, or a path, which has a slash.
+    WordOrPath(&'static [&'static str]),
+    /// `"address:port"`, or `"off"`.
+    SocketOrOff,
+    /// A list of `"address:port"`.
+    Sockets,
+    /// An inline table of this name.
+    Inline(&'static str),
+}
+
+/// What stands in for a key that is left out.
+#[derive(Clone, Copy, Debug)]
+pub enum Absent {
+    /// It must be written.
+    Required,
+    /// These words say what then holds.
+    Otherwise(&'static str),
+    /// This TOML value.
+    Default(&'static str),
+}
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+const SECOND: u64 = 1000;
+const HOUR: u64 = 3600 * SECOND;
+const DAY: u64 = 24 * HOUR;
+
+/// Tables, in the order in which the default file has them.
+pub const TABLES: &[Table] = &[
+    Table { name: "", many: false, doc: "What this edge is" },
+    Table { name: "listen", many: false, doc: "Sockets" },
+    Table { name: "tls", many: false, doc: "The server's certificate" },
+    Table {
+        name: "hsts",
+        many: false,
+        doc: "Strict-Transport-Security (RFC 6797), on every answer over HTTPS",
+    },
+    Table { name: "limits", many: false, doc: "What a stranger may use" },
+    Table { name: "waf", many: false, doc: "The rule engine" },
+    Table { name: "log", many: false, doc: "Records" },
+    Table { name: "server", many: false, doc: "The process" },
+    Table { name: "upstream", many: true, doc: "A backend" },
+    Table { name: "upstream.tls", many: false, doc: "How a backend's certificate is verified" },
+    Table { name: "route", many: true, doc: "Which requests go to which backend" },
+    Table { name: "route.waf", many: false, doc: "What the engine does on this route" },
+];
+
+const fn key(table: &'static str, name: &'static str, kind: Kind, absent: Absent, doc: &'static str) -> Key {
+    Key { table, name, kind, absent, doc }
+}
+
+/// Keys, in the order in which the default file has them.
+pub const KEYS: &[Key] = {
+    use Absent::{Default, Otherwise, Required};
+    use Kind::{
+        Choice, Count, Duration, Flag, Inline, Path, Paths, Size, SocketOrOff, Sockets, Text, Texts,
+        WordOrPath,
+    };
+    &[
+        key("", "environment", Text, Default("\"development\""), "label of this environment"),
+        key("listen", "https", Sockets, Default("[\"127.0.0.1:8443\"]"), "TLS listeners, at least one"),
+        key(
+            "listen",
+            "http",
+            Sockets,
+            Default("[\"127.0.0.1:8080\"]"),
+            "plain listeners, which redirect to https",
+        ),
+        key("listen", "admin", SocketOrOff, Default("\"127.0.0.1:9145\""), "metrics, liveness, readiness"),
+        key(
+            "listen",
+            "admin_public",
+            Flag,
+            Default("false"),
+            "allows admin on an address that is not loopback",
+        ),
+        key(
+            "listen",
+            "public_https_port",
+            Count(1, 65535),
+            Otherwise("the port of the first https listener"),
+            "port named in redirects",
+        ),
+        key("tls", "certificate", Path, Default("\"certs/server.pem\""), "PEM file, leaf first"),
+        key("tls", "key", Path, Default("\"certs/server.key\""), "PEM file of its private key"),
+        key("tls", "min_version", Choice(&["1.2", "1.3"]), Default("\"1.2\""), "oldest TLS version spoken"),
+        key(
+            "hsts",
+            "max_age",
+            Duration(0, 3650 * DAY),
+            Default("\"365d\""),
+            "how long a browser remembers; zero revokes",
+        ),
+        key("hsts", "include_subdomains", Flag, Default("false"), "the same for all subdomains"),
+        key("hsts", "preload", Flag, Default("false"), "consent to browsers' preload lists"),
+        key("limits", "connections", Count(1, 1_000_000), Default("10000"), "connections open at once"),
+        key(
+            "limits",
+            "handshake_timeout",
+            Duration(100, 300 * SECOND),
+            Default("\"10s\""),
+            "total time of a TLS handshake",
+        ),
+        key(
+            "limits",
+            "head_timeout",
+            Duration(100, 300 * SECOND),
+            Default("\"10s\""),
+            "total time of a request head",
+        ),
+        key(
+            "limits",
+            "idle_timeout",
+            Duration(100, HOUR),
+            Default("\"60s\""),
+            "idle time before a request on a kept connection",
+        ),
+        key(
+            "limits",
+            "body_timeout",
+            Duration(100, 24 * HOUR),
+            Default("\"60s\""),
+            "total time of a request body",
+        ),
+        key(
+            "limits",
+            "write_timeout",
+            Duration(100, HOUR),
+            Default("\"30s\""),
+            "time without progress while an answer is written",
+        ),
+        key(
+            "limits",
+            "requests_per_connection",
+            Count(1, 1_000_000),
+            Default("1000"),
+            "requests before a connection is closed",
+        ),
+        key("limits", "head_bytes", Size(KIB, MIB), Default("\"32KiB\""), "bytes of a request head"),
+        key("limits", "header_fields", Count(1, 256), Default("100"), "header fields of a request"),
+        key("limits", "header_line_bytes", Size(64, MIB), Default("\"16KiB\""), "bytes of one header line"),
+        key("limits", "target_bytes", Size(64, 64 * KIB), Default("\"8KiB\""), "bytes of a request target"),
+        key("limits", "body_bytes", Size(0, 4 * GIB), Default("\"10MiB\""), "bytes of a request body"),
+        key(
+            "limits",
+            "buffered_bytes",
+            Size(MIB, 1024 * GIB),
+            Default("\"512MiB\""),
+            "bytes of bodies and answers held at once, all together",
+        ),
+        key(
+            "limits",
+            "h2_streams",
+            Count(1, 10_000),
+            Default("100"),
+            "concurrent HTTP/2 streams of a connection",
+        ),
+        key("waf", "mode", Choice(MODES), Default("\"block\""), "what a match leads to"),
+        key(
+            "waf",
+            "crs",
+            WordOrPath(&["auto", "baseline", "none"]),
+            Default("\"auto\""),
+            "where the rule set comes from",
+        ),
+        key("waf", "paranoia", Count(1, 4), Default("1"), "paranoia level whose rules block"),
+        key(
+            "waf",
+            "detection_paranoia",
+            Count(1, 4),
+            Otherwise("the value of paranoia"),
+            "paranoia level whose rules are recorded",
+        ),
+        key(
+            "waf",
+            "inbound_threshold",
+            Count(1, 100_000),
+            Default("5"),
+            "anomaly score at which a request is refused",
+        ),
+        key(
+            "waf",
+            "outbound_threshold",
+            Count(1, 100_000),
+            Default("4"),
+            "anomaly score at which an answer is refused",
+        ),
+        key(
+            "waf",
+            "engine",
+            Path,
+            Otherwise("the engine settings built in"),
+            "SecLang file of engine settings",
+        ),
+        key("waf", "include_before", Paths, Default("[]"), "SecLang files read before the rule set"),
+        key("waf", "include_after", Paths, Default("[]"), "SecLang files read after it"),
+        key("waf", "inspect_responses", Flag, Default("true"), "whether answers are inspected"),
+        key("log", "access", WordOrPath(SINKS), Default("\"stdout\""), "one line for each request"),
+        key("log", "audit", WordOrPath(SINKS), Default("\"stdout\""), "one event for each refusal"),
+        key(
+            "log",
+            "audit_scope",
+            Choice(&["refused", "matched", "all"]),
+            Default("\"refused\""),
+            "which requests the audit log gets",
+        ),
+        key(
+            "log",
+            "level",
+            Choice(&["error", "warn", "info", "debug"]),
+            Default("\"info\""),
+            "the process' own log, on stderr",
+        ),
+        key("server", "threads", Count(0, 1024), Default("0"), "worker threads; 0 is one for each processor"),
+        key(
+            "server",
+            "drain_timeout",
+            Duration(0, HOUR),
+            Default("\"30s\""),
+            "time for requests in flight after SIGTERM",
+        ),
+        key("upstream", "id", Text, Required, "name for routes, records and metrics"),
+        key("upstream", "servers", Texts, Required, "\"host:port\", used in turn"),
+        key(
+            "upstream",
+            "tls",
+            Inline("upstream.tls"),
+            Otherwise("allow_plaintext must be true"),
+            "TLS to the backend",
+        ),
+        key("upstream", "allow_plaintext", Flag, Default("false"), "speak to it without TLS"),
+        key(
+            "upstream",
+            "connect_timeout",
+            Duration(10, 300 * SECOND),
+            Default("\"5s\""),
+            "time to connect, TLS included",
+        ),
+        key(
+            "upstream",
+            "read_timeout",
+            Duration(100, 24 * HOUR),
+            Default("\"60s\""),
+            "time without a byte of an answer",
+        ),
+        key(
+            "upstream",
+            "write_timeout",
+            Duration(100, HOUR),
+            Default("\"30s\""),
+            "time without progress while a request is sent",
+        ),
+        key(
+            "upstream",
+            "idle_timeout",
+            Duration(0, HOUR),
+            Default("\"60s\""),
+            "idle time of a kept connection",
+        ),
+        key("upstream", "http", Choice(&["1.1", "2", "auto"]), Default("\"1.1\""), "HTTP version asked for"),
+        key(
+            "upstream.tls",
+            "ca",
+            Path,
+            Required,
+            "PEM file of the authorities that may have signed its certificate",
+        ),
+        key(
+            "upstream.tls",
+            "name",
+            Text,
+            Otherwise("the host of the server"),
+            "name its certificate must hold",
+        ),
+        key("route", "id", Text, Required, "name for records and metrics"),
+        key(
+            "route",
+            "hosts",
+            Texts,
+            Default("[]"),
+            "host names, \"*.example.com\" for one label more; empty is any",
+        ),
+        key("route", "path_prefix", Text, Default("\"/\""), "fits whole segments"),
+        key("route", "upstream", Text, Required, "id of an upstream"),
+        key("route", "waf", Inline("route.waf"), Otherwise("as [waf] says"), "what the engine does here"),
+        key(
+            "route",
+            "body_limit",
+            Size(0, 4 * GIB),
+            Otherwise("the value of limits.body_bytes"),
+            "bytes of a request body here",
+        ),
+        key("route.waf", "mode", Choice(MODES), Otherwise("the value of waf.mode"), "what a match leads to"),
+    ]
+};
+
+const MODES: &[&str] = &["block", "detect", "off"];
+const SINKS: &[&str] = &["off", "stdout", "stderr"];
+
+/// The keys of one table.
+pub fn keys_of(table: &str) -> impl Iterator<Item = &'static Key> {
+    KEYS.iter().filter(move |key| key.table == table)
+}
+
+/// One key.
+#[must_use]
+pub fn find(table: &str, name: &str) -> Option<&'static Key> {
+    keys_of(table).find(|key| key.name == name)
+}
+
+/// The tables that stand at the top of the file.
+pub fn top_tables() -> impl Iterator<Item = &'static Table> {
+    TABLES.iter().filter(|table| !table.name.is_empty() && !table.name.contains('.'))
+}

@@ -1,0 +1,376 @@
+//! The default file and the schema agree, every key arrives, and nothing that is read can make the reader fall over.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use portcullis_config::{
+    AuditScope, Config, CrsSource, Loaded, Sink, Surroundings, Transport, UpstreamHttp, WafMode, codes, load,
+    schema::{self, Absent, Kind},
+};
+use portcullis_diag::{Sources, render};
+use proptest::prelude::*;
+
+const DEFAULT: &str = include_str!("../../../config.toml");
+
+const LEAST: &str = r#"
+[[upstream]]
+id = "demo"
+servers = ["127.0.0.1:9443"]
+tls = { ca = "certs/ca.pem", name = "localhost" }
+[[route]]
+id = "all"
+upstream = "demo"
+"#;
+
+fn variable(name: &str) -> Option<String> {
+    (name == "DIR").then(|| String::from("/srv/certs"))
+}
+
+fn read(name: &str, text: &str) -> (Loaded, Sources) {
+    let mut sources = Sources::new();
+    let surroundings = Surroundings { variable: &variable, processors: 3 };
+    let loaded = load(name, text, surroundings, &mut sources);
+    (loaded, sources)
+}
+
+fn drawn(loaded: &Loaded, sources: &Sources) -> String {
+    loaded.diagnostics.iter().map(|diagnostic| render(sources, diagnostic)).collect()
+}
+
+fn good(name: &str, text: &str) -> Config {
+    let (loaded, sources) = read(name, text);
+    let drawn = drawn(&loaded, &sources);
+    loaded.config.unwrap_or_else(|| panic!("{text}\n{drawn}"))
+}
+
+fn without_spans(mut config: Config) -> Config {
+    config.tls.certificate_span = None;
+    config.tls.key_span = None;
+    for upstream in &mut config.upstreams {
+        if let Transport::Tls { ca_span, .. } = &mut upstream.transport {
+            *ca_span = None;
+        }
+    }
+    config
+}
+
+#[test]
+fn the_default_file_is_the_default() {
+    let (loaded, sources) = read("config.toml", DEFAULT);
+    assert_eq!(drawn(&loaded, &sources), "");
+    assert_eq!(without_spans(loaded.config.unwrap()), without_spans(good("config.toml", LEAST)));
+}
+
+#[test]
+fn the_default_file_has_every_key_with_its_default() {
+    let mut table = "";
+    let mut seen: BTreeSet<(String, String)> = BTreeSet::new();
+    for line in DEFAULT.lines() {
+        if line.starts_with('[') {
+            table = line.trim_matches(['[', ']']);
+        }
+        let Some((name, value)) = line.trim_start_matches("# ").split_once(" = ") else { continue };
+        let Some(key) = schema::find(table, name) else { continue };
+        assert!(seen.insert((table.to_owned(), name.to_owned())), "{table}.{name} twice");
+        let commented = line.starts_with('#');
+        match key.absent {
+            Absent::Default(default) => {
+                assert!(!commented && value == default, "{table}.{name}: {value} is not {default}");
+            }
+            Absent::Otherwise(_) => assert!(commented || name == "tls", "{table}.{name} has no default"),
+            Absent::Required => assert!(!commented, "{table}.{name}"),
+        }
+        if let Kind::Inline(inner) = key.kind {
+            for key in schema::keys_of(inner) {
+                assert!(value.contains(&format!("{} = ", key.name)), "{inner}.{}", key.name);
+                seen.insert((inner.to_owned(), key.name.to_owned()));
+            }
+        }
+    }
+    for key in schema::KEYS {
+        assert!(seen.contains(&(key.table.to_owned(), key.name.to_owned())), "{}.{}", key.table, key.name);
+    }
+}
+
+#[test]
+fn tables_hold_keys_and_numbers_are_given_once() {
+    for key in schema::KEYS {
+        assert!(schema::TABLES.iter().any(|table| table.name == key.table), "{}", key.table);
+    }
+    let numbers: BTreeSet<&str> = codes::ALL.iter().map(|(code, _)| code.0).collect();
+    assert_eq!(numbers.len(), codes::ALL.len());
+}
+
+/// A key's whole name, a value that is not its default, and what must then be in the configuration.
+type Case = (&'static str, &'static str, fn(&Config) -> bool);
+
+fn seconds(number: u64) -> Duration {
+    Duration::from_secs(number)
+}
+
+const CASES: &[Case] = &[
+    ("environment", "\"production\"", |c| c.environment == "production"),
+    ("listen.https", "[\"0.0.0.0:443\", \"[::1]:444\"]", |c| {
+        c.listen.https == ["0.0.0.0:443".parse().unwrap(), "[::1]:444".parse().unwrap()]
+            && c.listen.public_https_port == 443
+    }),
+    ("listen.http", "[]", |c| c.listen.http.is_empty()),
+    ("listen.admin", "\"off\"", |c| c.listen.admin.is_none()),
+    ("listen.admin_public", "true\nadmin = \"0.0.0.0:9\"", |c| {
+        c.listen.admin == Some("0.0.0.0:9".parse().unwrap())
+    }),
+    ("listen.public_https_port", "443", |c| c.listen.public_https_port == 443),
+    ("tls.certificate", "\"${DIR}/a.pem\"", |c| {
+        c.tls.certificate == Path::new("/srv/certs/a.pem") && c.tls.certificate_span.is_some()
+    }),
+    ("tls.key", "\"sub/a.key\"", |c| c.tls.key == Path::new("/etc/p/sub/a.key") && c.tls.key_span.is_some()),
+    ("tls.min_version", "\"1.3\"", |c| !c.tls.allow_tls12),
+    ("hsts.max_age", "\"0s\"", |c| c.hsts.max_age.is_zero()),
+    ("hsts.include_subdomains", "true", |c| c.hsts.include_subdomains),
+    ("hsts.preload", "true\ninclude_subdomains = true", |c| c.hsts.preload),
+    ("limits.connections", "1", |c| c.limits.connections == 1),
+    ("limits.handshake_timeout", "\"11s\"", |c| c.limits.handshake_timeout == seconds(11)),
+    ("limits.head_timeout", "\"12s\"", |c| c.limits.head_timeout == seconds(12)),
+    ("limits.idle_timeout", "\"13s\"", |c| c.limits.idle_timeout == seconds(13)),
+    ("limits.body_timeout", "\"14s\"", |c| c.limits.body_timeout == seconds(14)),
+    ("limits.write_timeout", "\"15s\"", |c| c.limits.write_timeout == seconds(15)),
+    ("limits.requests_per_connection", "16", |c| c.limits.requests_per_connection == 16),
+    ("limits.head_bytes", "\"17KiB\"", |c| c.limits.head_bytes == 17 << 10),
+    ("limits.header_fields", "18", |c| c.limits.header_fields == 18),
+    ("limits.header_line_bytes", "\"9KiB\"", |c| c.limits.header_line_bytes == 9 << 10),
+    ("limits.target_bytes", "4096", |c| c.limits.target_bytes == 4096),
+    ("limits.body_bytes", "\"1MiB\"", |c| {
+        c.limits.body_bytes == 1 << 20 && c.routes[0].body_bytes == 1 << 20
+    }),
+    ("limits.buffered_bytes", "\"20MiB\"", |c| c.limits.buffered_bytes == 20 << 20),
+    ("limits.h2_streams", "21", |c| c.limits.h2_streams == 21),
+    ("waf.mode", "\"detect\"", |c| c.waf.mode == WafMode::Detect && c.routes[0].waf == WafMode::Detect),
+    ("waf.crs", "\"./crs\"", |c| c.waf.crs == CrsSource::Directory(PathBuf::from("/etc/p/./crs"))),
+    ("waf.crs", "\"baseline\"", |c| c.waf.crs == CrsSource::Baseline),
+    ("waf.crs", "\"none\"", |c| c.waf.crs == CrsSource::None),
+    ("waf.paranoia", "3", |c| c.waf.paranoia == 3 && c.waf.detection_paranoia == 3),
+    ("waf.detection_paranoia", "4", |c| c.waf.paranoia == 1 && c.waf.detection_paranoia == 4),
+    ("waf.inbound_threshold", "22", |c| c.waf.inbound_threshold == 22),
+    ("waf.outbound_threshold", "23", |c| c.waf.outbound_threshold == 23),
+    ("waf.engine", "\"engine.conf\"", |c| c.waf.engine == Some(PathBuf::from("/etc/p/engine.conf"))),
+    ("waf.include_before", "[\"a/*.conf\"]", |c| c.waf.include_before == ["/etc/p/a/*.conf"]),
+    ("waf.include_after", "[\"/b.conf\", \"c.conf\"]", |c| {
+        c.waf.include_after == ["/b.conf", "/etc/p/c.conf"]
+    }),
+    ("waf.inspect_responses", "false", |c| !c.waf.inspect_responses),
+    ("log.access", "\"logs/access.log\"", |c| {
+        c.log.access == Sink::File(PathBuf::from("/etc/p/logs/access.log"))
+    }),
+    ("log.access", "\"off\"", |c| c.log.access == Sink::Off),
+    ("log.audit", "\"stderr\"", |c| c.log.audit == Sink::Stderr),
+    ("log.audit_scope", "\"matched\"", |c| c.log.audit_scope == AuditScope::Matched),
+    ("log.audit_scope", "\"all\"", |c| c.log.audit_scope == AuditScope::All),
+    ("log.level", "\"debug\"", |c| c.log.level == "debug"),
+    ("server.threads", "24", |c| c.threads == 24),
+    ("server.threads", "0", |c| c.threads == 3),
+    ("server.drain_timeout", "\"25s\"", |c| c.drain_timeout == seconds(25)),
+    ("upstream.id", "\"demo\"", |c| c.upstreams[0].id == "demo"),
+    ("upstream.servers", "[\"a.example:1\", \"[::1]:2\"]", |c| {
+        c.upstreams[0].servers == ["a.example:1", "[::1]:2"]
+    }),
+    (
+        "upstream.tls",
+        "{ ca = \"x.pem\" }",
+        |c| matches!(&c.upstreams[0].transport, Transport::Tls { ca, ca_span: Some(_), name: None } if *ca == Path::new("/etc/p/x.pem")),
+    ),
+    (
+        "upstream.tls.ca",
+        "\"y.pem\"",
+        |c| matches!(&c.upstreams[0].transport, Transport::Tls { ca, .. } if *ca == Path::new("/etc/p/y.pem")),
+    ),
+    (
+        "upstream.tls.name",
+        "\"b.example\"",
+        |c| matches!(&c.upstreams[0].transport, Transport::Tls { name: Some(name), .. } if name == "b.example"),
+    ),
+    ("upstream.allow_plaintext", "true", |c| c.upstreams[0].transport == Transport::Plaintext),
+    ("upstream.connect_timeout", "\"26s\"", |c| c.upstreams[0].connect_timeout == seconds(26)),
+    ("upstream.read_timeout", "\"27s\"", |c| c.upstreams[0].read_timeout == seconds(27)),
+    ("upstream.write_timeout", "\"28s\"", |c| c.upstreams[0].write_timeout == seconds(28)),
+    ("upstream.idle_timeout", "\"29s\"", |c| c.upstreams[0].idle_timeout == seconds(29)),
+    ("upstream.http", "\"2\"", |c| c.upstreams[0].http == UpstreamHttp::Http2),
+    ("upstream.http", "\"auto\"", |c| c.upstreams[0].http == UpstreamHttp::Auto),
+    ("route.id", "\"first\"", |c| c.routes[0].id == "first"),
+    ("route.hosts", "[\"a.example\"]", |c| c.routes[0].hosts == ["a.example"]),
+    ("route.path_prefix", "\"/api\"", |c| c.routes[0].path_prefix == "/api"),
+    ("route.upstream", "\"demo\"", |c| c.routes[0].upstream == "demo"),
+    ("route.waf", "{ mode = \"detect\" }", |c| {
+        c.waf.mode == WafMode::Block && c.routes[0].waf == WafMode::Detect
+    }),
+    ("route.waf.mode", "\"off\"", |c| c.routes[0].waf == WafMode::Off),
+    ("route.body_limit", "\"30MiB\"", |c| {
+        c.routes[0].body_bytes == 30 << 20 && c.limits.body_bytes == 10 << 20
+    }),
+];
+
+/// A file in which one key has another value.
+fn with(name: &str, value: &str) -> String {
+    let (table, key) = name.rsplit_once('.').unwrap_or(("", name));
+    let mut upstream = vec![
+        ("id", String::from("\"demo\"")),
+        ("servers", String::from("[\"127.0.0.1:9443\"]")),
+        ("tls", String::from("{ ca = \"ca.pem\" }")),
+    ];
+    let mut route = vec![("id", String::from("\"all\"")), ("upstream", String::from("\"demo\""))];
+    let put = |entries: &mut Vec<(&str, String)>, key: &'static str, value: String| {
+        entries.retain(|(other, _)| *other != key && !(key == "allow_plaintext" && *other == "tls"));
+        entries.push((key, value));
+    };
+    let known = schema::find(table, key).unwrap_or_else(|| panic!("{name}")).name;
+    let mut head = String::new();
+    match table {
+        "upstream" => put(&mut upstream, known, value.to_owned()),
+        "upstream.tls" if key == "ca" => put(&mut upstream, "tls", format!("{{ ca = {value} }}")),
+        "upstream.tls" => put(&mut upstream, "tls", format!("{{ ca = \"ca.pem\", {key} = {value} }}")),
+        "route" => put(&mut route, known, value.to_owned()),
+        "route.waf" => put(&mut route, "waf", format!("{{ {key} = {value} }}")),
+        "" => head = format!("{key} = {value}\n"),
+        _ => head = format!("[{table}]\n{key} = {value}\n"),
+    }
+    let draw = |entries: &[(&str, String)]| {
+        entries.iter().map(|(key, value)| format!("{key} = {value}\n")).collect::<String>()
+    };
+    format!("{head}[[upstream]]\n{}[[route]]\n{}", draw(&upstream), draw(&route))
+}
+
+#[test]
+fn every_key_arrives() {
+    for (name, value, arrived) in CASES {
+        assert!(arrived(&good("/etc/p/config.toml", &with(name, value))), "{name} = {value}");
+    }
+    for key in schema::KEYS {
+        let name =
+            if key.table.is_empty() { key.name.to_owned() } else { format!("{}.{}", key.table, key.name) };
+        assert!(CASES.iter().any(|(case, ..)| *case == name), "{name} has no case");
+    }
+}
+
+#[test]
+fn every_key_refuses_a_value_of_the_wrong_type_and_out_of_bounds() {
+    for key in schema::KEYS {
+        let name =
+            if key.table.is_empty() { key.name.to_owned() } else { format!("{}.{}", key.table, key.name) };
+        let mut bad = vec!["1979-05-27"];
+        match key.kind {
+            Kind::Count(least, _) => {
+                bad.extend(["-1", "99999999999", "\"1\"", "1.5"].iter().chain((least > 0).then_some(&"0")));
+            }
+            Kind::Size(..) => bad.extend(["-1", "\"9999GiB\"", "\"1\"", "1.5"]),
+            Kind::Duration(..) => bad.extend(["10", "\"9999999d\"", "\"1\"", "1.5"]),
+            Kind::Choice(_) => bad.extend(["\"blok\"", "1", "\"\""]),
+            Kind::Text | Kind::Path | Kind::WordOrPath(_) | Kind::SocketOrOff => {
+                bad.extend(["1", "\"\"", "[]"]);
+            }
+            Kind::Texts | Kind::Paths | Kind::Sockets => bad.extend(["1", "[1]", "[\"\"]"]),
+            Kind::Flag => bad.extend(["1", "\"true\""]),
+            Kind::Inline(_) => bad.extend(["1", "\"x\""]),
+        }
+        for value in bad {
+            let text = with(&name, value);
+            let (loaded, sources) = read("config.toml", &text);
+            assert!(loaded.config.is_none(), "{name} = {value} is accepted");
+            let assignment = format!("{} = {value}", key.name);
+            let needle = text.find(&assignment).unwrap() + key.name.len() + 3;
+            let placed = loaded
+                .diagnostics
+                .iter()
+                .filter_map(|diagnostic| diagnostic.span)
+                .any(|span| (span.start as usize) <= needle + value.len() && needle <= span.end as usize);
+            assert!(placed, "{name} = {value}: no caret at the value\n{}", drawn(&loaded, &sources));
+        }
+    }
+}
+
+#[test]
+fn routes_stand_in_order_of_precedence() {
+    let text = r#"
+[[upstream]]
+id = "u"
+servers = ["a:1"]
+tls = { ca = "ca.pem" }
+[[route]]
+id = "any"
+upstream = "u"
+[[route]]
+id = "any-api"
+path_prefix = "/api"
+upstream = "u"
+[[route]]
+id = "mixed"
+hosts = ["*.example.com", "example.com"]
+upstream = "u"
+[[route]]
+id = "exact-api"
+hosts = ["example.com"]
+path_prefix = "/api"
+upstream = "u"
+"#;
+    let config = good("config.toml", text);
+    let order: Vec<(&str, &str)> = config
+        .routes
+        .iter()
+        .map(|route| (route.id.as_str(), route.hosts.first().map_or("", String::as_str)))
+        .collect();
+    assert_eq!(
+        order,
+        [
+            ("exact-api", "example.com"),
+            ("mixed", "example.com"),
+            ("mixed", "*.example.com"),
+            ("any-api", ""),
+            ("any", "")
+        ]
+    );
+}
+
+/// Each file of `tests/diagnostics` is a configuration whose head comment is what is drawn about it; `UPDATE_GOLDEN=1` writes it.
+#[test]
+fn diagnostics_are_drawn_as_kept() {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/diagnostics");
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let mut raised = String::new();
+    for file in files.iter().filter(|file| file.extension().is_some_and(|ext| ext == "toml")) {
+        let text = std::fs::read_to_string(file).unwrap();
+        let (loaded, sources) = read("config.toml", &text);
+        let drawn = drawn(&loaded, &sources);
+        raised.push_str(&drawn);
+        let golden = file.with_extension("txt");
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(&golden, &drawn).unwrap();
+        }
+        let kept = std::fs::read_to_string(&golden).unwrap_or_default();
+        assert_eq!(drawn, kept, "{}", file.display());
+    }
+    for (code, meaning) in codes::ALL {
+        assert!(raised.contains(&format!("[{}]", code.0)), "no file raises {}: {meaning}", code.0);
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_read_the_reader_stands(text in "[\\PC\n]{0,400}") {
+        let (loaded, sources) = read("config.toml", &text);
+        let _ = drawn(&loaded, &sources);
+        prop_assert!(loaded.config.is_none());
+    }
+
+    #[test]
+    fn a_slip_anywhere_in_the_default_file_is_survived(at in 0..DEFAULT.len(), byte in any::<u8>(), cut in any::<bool>()) {
+        let mut bytes = DEFAULT.as_bytes().to_vec();
+        if cut { bytes.remove(at); } else { bytes[at] = byte; }
+        let text = String::from_utf8_lossy(&bytes);
+        let (loaded, sources) = read("config.toml", &text);
+        let _ = drawn(&loaded, &sources);
+        prop_assert!(loaded.config.is_some() || loaded.diagnostics.iter().any(portcullis_diag::Diagnostic::is_error));
+    }
+}
