@@ -30,6 +30,7 @@ impl<'a> Folded<'a> {
 }
 
 /// Folds the stream.
+#[inline]
 pub(crate) fn fold<'a>(tokens: &mut Tokens<'a>) -> Folded<'a> {
     let mut folder = Folder {
         stream: tokens,

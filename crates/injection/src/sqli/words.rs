@@ -12,12 +12,24 @@ pub(super) const LONGEST: usize = 31;
 
 /// What the word is, whatever its case; `None` for one that SQL gives no meaning.
 pub(super) fn kind_of(word: &[u8]) -> Option<Kind> {
-    find([word, b"", b""]).map(|(kind, _)| kind)
+    if !may_be(&WORD_LENGTHS, word, word.len()) {
+        return None;
+    }
+    let mut buffer = [0; LONGEST];
+    upper(buffer.get_mut(..word.len())?, word);
+    find(buffer.get(..word.len())?).map(|(kind, _)| kind)
 }
 
 /// What the two words mean as one phrase, as `union` and `all` do, and the phrase in upper case.
 pub(super) fn phrase(first: &[u8], second: &[u8]) -> Option<(Kind, &'static [u8])> {
-    find([first, b" ", second])
+    let length = first.len() + 1 + second.len();
+    if !may_be(&PHRASE_LENGTHS, first, length) {
+        return None;
+    }
+    let mut buffer = [b' '; LONGEST];
+    upper(buffer.get_mut(..first.len())?, first);
+    upper(buffer.get_mut(first.len() + 1..length)?, second);
+    find(buffer.get(..length)?)
 }
 
 /// Whether the token types are those of an injection.
@@ -33,19 +45,19 @@ pub(super) fn is_known_fingerprint(types: &[u8]) -> bool {
     }
 }
 
-fn find(parts: [&[u8]; 3]) -> Option<(Kind, &'static [u8])> {
-    let length = parts.iter().map(|part| part.len()).sum::<usize>();
-    let first = *parts.iter().find_map(|part| part.first())?;
-    // Most words of ordinary text end here.
-    let lengths = LENGTHS.get(usize::from(first.to_ascii_uppercase())).copied().unwrap_or(0);
-    if length > LONGEST || (lengths >> length) & 1 == 0 {
-        return None;
+/// Whether anything in the table starts as `start` does and has this length. Most words of ordinary text end here.
+fn may_be(lengths: &[u32; 256], start: &[u8], length: usize) -> bool {
+    let first = start.first().map_or(0, u8::to_ascii_uppercase);
+    length <= LONGEST && (lengths.get(usize::from(first)).copied().unwrap_or(0) >> length) & 1 == 1
+}
+
+fn upper(to: &mut [u8], from: &[u8]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = from.to_ascii_uppercase();
     }
-    let mut buffer = [0; LONGEST];
-    for (slot, byte) in buffer.iter_mut().zip(parts.into_iter().flatten()) {
-        *slot = byte.to_ascii_uppercase();
-    }
-    let upper = buffer.get(..length)?;
+}
+
+fn find(upper: &[u8]) -> Option<(Kind, &'static [u8])> {
     let mut slot = upper.iter().fold(SEED, |hash, byte| mix(hash, *byte)) as usize % WORD_SLOTS;
     loop {
         let entry = usize::from(WORDS.get(slot).copied().unwrap_or(0)).checked_sub(1)?;
@@ -69,7 +81,9 @@ static WORDS: [u16; WORD_SLOTS] = word_table();
 /// Fingerprint keys; 0 is free.
 static FINGERPRINTS: [u32; FINGERPRINT_SLOTS] = fingerprint_table();
 /// For each first byte the lengths its words have, one bit each.
-static LENGTHS: [u32; 256] = lengths();
+static WORD_LENGTHS: [u32; 256] = lengths(false);
+/// The same of words with a space in them.
+static PHRASE_LENGTHS: [u32; 256] = lengths(true);
 
 const SEED: u32 = 0x811c_9dc5;
 
@@ -138,17 +152,28 @@ const fn fingerprint_table() -> [u32; FINGERPRINT_SLOTS] {
     table
 }
 
-const fn lengths() -> [u32; 256] {
+const fn lengths(phrases_only: bool) -> [u32; 256] {
     let mut table = [0; 256];
     let mut entry = 0;
     while entry < SQL_KEYWORDS.len() {
-        if SQL_KEYWORDS[entry].token_type != FINGERPRINT {
-            let word = SQL_KEYWORDS[entry].word.as_bytes();
+        let word = SQL_KEYWORDS[entry].word.as_bytes();
+        if SQL_KEYWORDS[entry].token_type != FINGERPRINT && (!phrases_only || has_space(word)) {
             table[word[0] as usize] |= 1 << word.len();
         }
         entry += 1;
     }
     table
+}
+
+const fn has_space(word: &[u8]) -> bool {
+    let mut at = 0;
+    while at < word.len() {
+        if word[at] == b' ' {
+            return true;
+        }
+        at += 1;
+    }
+    false
 }
 
 #[cfg(test)]
