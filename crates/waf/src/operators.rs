@@ -1,11 +1,66 @@
 //! Operators: what stands after `@` in a rule. One file each, one line each in [`TABLE`].
 //!
 //! An operator is built once, when rules are compiled, and asked for every value a rule inspects. Negation (`!@op`) is the caller's.
+//! Semantics are ModSecurity v3's; where a file differs it says so. Invariant: no operator fails, blocks or grows without a bound.
+
+mod begins_with;
+mod contains;
+mod contains_word;
+mod detect_sqli;
+mod detect_xss;
+mod ends_with;
+mod eq;
+mod ge;
+mod geo_lookup;
+mod gt;
+mod identity_number;
+mod inert;
+mod ip_match;
+mod ip_match_from_file;
+mod le;
+mod lt;
+mod no_match;
+mod number;
+mod pm;
+mod pm_from_file;
+mod rbl;
+mod restpath;
+mod rx;
+mod rx_global;
+mod streq;
+mod strmatch;
+mod table;
+mod unconditional_match;
+mod validate_byte_range;
+mod validate_url_encoding;
+mod validate_utf8_encoding;
+mod verify_cc;
+mod verify_cpf;
+mod verify_ssn;
+mod verify_svnr;
+mod within;
+mod written;
+
+pub use table::{Line, Status, TABLE, line};
+
+use std::ops::Range;
 
 use portcullis_diag::Code;
 use portcullis_seclang::{Loader, vocabulary::Operator};
 
-/// What an operator found. Written only by an operator that matched; then all of it is written.
+use crate::pattern::{Groups, PatternError};
+use written::Written;
+
+/// `@geoLookup` loads and never matches.
+pub const NO_GEO_DATABASE: Code = Code("W0350");
+/// `@rbl` loads and never matches.
+pub const NO_DNS_LOOKUPS: Code = Code("W0351");
+/// Macros in the argument of an operator that does not expand them.
+pub const MACROS_STAY_TEXT: Code = Code("W0352");
+/// A pattern that needs the backtracking engine.
+pub const PATTERN_BACKTRACKS: Code = Code("W0353");
+
+/// What an operator found. Empty when an evaluation begins, written by an operator that matches.
 #[derive(Debug, Default)]
 pub struct Found {
     /// Where in the input, in bytes.
@@ -18,19 +73,56 @@ pub struct Found {
     pub undecided: Option<Undecided>,
 }
 
+impl Found {
+    /// Makes it as new, for the next evaluation.
+    pub fn clear(&mut self) {
+        self.offset = 0;
+        self.length = 0;
+        self.captures.clear();
+        self.undecided = None;
+    }
+
+    fn at(&mut self, range: &Range<usize>) {
+        self.offset = range.start;
+        self.length = range.len();
+    }
+
+    fn all(&mut self, input: &[u8]) {
+        self.at(&(0..input.len()));
+    }
+
+    fn capture(&mut self, input: &[u8], range: &Range<usize>) {
+        self.captures.push(input.get(range.clone()).map(<[u8]>::to_vec));
+    }
+
+    fn groups(&mut self, input: &[u8], groups: Groups) {
+        for group in groups {
+            self.captures.push(group.and_then(|range| input.get(range)).map(<[u8]>::to_vec));
+        }
+    }
+
+    /// Fails closed: the evaluation is a match of everything.
+    fn limit_exceeded(&mut self, input: &[u8]) -> bool {
+        self.all(input);
+        self.undecided = Some(Undecided::LimitExceeded);
+        true
+    }
+}
+
 /// Why an operator could not decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undecided {
-    /// A backtracking pattern ran out of steps: `MSC_PCRE_LIMITS_EXCEEDED`. Evaluated as a match.
+    /// A backtracking pattern ran out of steps: `MSC_PCRE_LIMITS_EXCEEDED`. Evaluated as a match; v3 evaluates it as none, and leaves it
+    /// to a rule over `TX:MSC_PCRE_LIMITS_EXCEEDED` to refuse the request.
     LimitExceeded,
-    /// Macros made a pattern that does not compile: `MSC_PCRE_ERROR`. Evaluated as no match, as in ModSecurity v3.
+    /// Macros made a pattern that does not compile or is too large: `MSC_PCRE_ERROR`. Evaluated as no match, as in v3.
     InvalidPattern,
 }
 
 /// A built operator.
 pub trait Operate: std::fmt::Debug + Send + Sync {
     /// Whether `input` matches. `argument` is the expanded argument when the written one holds macros, else `None`: the operator was
-    /// built from it. Without `wants_captures` captures may be left empty.
+    /// built from it. Without `wants_captures` captures may be left empty. `found` must be as new.
     fn evaluate(
         &self,
         input: &[u8],
@@ -64,6 +156,21 @@ pub struct Refusal {
     pub help: Option<String>,
 }
 
+impl Refusal {
+    fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { message: message.into(), help: Some(help.into()) }
+    }
+}
+
+impl From<PatternError> for Refusal {
+    fn from(error: PatternError) -> Self {
+        Self {
+            message: format!("{} (at byte {} of the pattern)", error.message, error.offset),
+            help: error.help,
+        }
+    }
+}
+
 /// Something that loads but will surprise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
@@ -94,6 +201,31 @@ pub fn build(
     has_macros: bool,
     resources: &Resources<'_>,
 ) -> Result<Built, Refusal> {
-    let _ = (argument, has_macros, resources);
-    Err(Refusal { message: format!("@{} is not implemented", name.name()), help: None })
+    let line = line(name);
+    match line.status {
+        Status::Implemented(build) => {
+            let operate =
+                (build.0)(&Written { text: argument, has_macros: has_macros && line.expands }, resources)?;
+            let warning = (has_macros && !line.expands).then(|| Warning {
+                code: MACROS_STAY_TEXT,
+                message: format!("@{} does not expand macros, its argument is taken as written", name.name()),
+                help: Some("use @rx, @within, @contains or @streq, which expand them".to_owned()),
+            });
+            Ok(Built { operate, warning })
+        }
+        Status::NeverMatches { code, why, instead } => Ok(Built {
+            operate: inert::build(),
+            warning: Some(Warning {
+                code,
+                message: format!("@{} never matches: {why}", name.name()),
+                help: Some(instead.to_owned()),
+            }),
+        }),
+        Status::Refused { why, instead } => {
+            Err(Refusal::new(format!("@{} is not supported: {why}", name.name()), instead))
+        }
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,200 @@
 //! Regular expressions as ModSecurity means them: PCRE's dialect over bytes, on an engine that runs in linear time.
+//!
+//! A pattern is parsed here, not by the engine's own parser, because several PCRE spellings mean something else there without an
+//! error (`\x{c2}`, `\v`, `\<`, `[a&&b]`). What needs look-around, back references or atomic groups goes to a backtracking engine
+//! whose steps are bounded, behind a linear filter that lets through at least what the pattern matches.
+//!
+//! Invariants: bytes, never characters; a pattern is accepted with PCRE's meaning or refused; no search runs without a bound.
+
+mod backtrack;
+mod bracket;
+mod escape;
+mod linear;
+mod parse;
+mod tree;
+
+use std::{fmt, ops::Range};
+
+use regex_automata::{Input, meta};
+
+/// Longest pattern in bytes; the longest of CRS 4.28.0 has 12,126.
+pub const MAX_SOURCE: usize = 65_536;
+/// Largest compiled automaton of one pattern, in bytes.
+pub const MAX_AUTOMATON: usize = 16 << 20;
+/// Steps back that one search of a backtracking pattern may take. Each position of the input costs at least one.
+pub const MAX_STEPS: usize = 1_000_000;
+
+/// How a pattern is to be read. `.` matches newlines in either dialect, and letters are ASCII.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Dialect {
+    /// `^` and `$` match at line ends too (ModSecurity v3, Coraza). Without it they match at the ends of the input alone, `$` not
+    /// before a final newline either (v2's `DOLLAR_ENDONLY`): a `!@rx ^..$` rule cannot be passed by a second line then.
+    pub multiline: bool,
+    /// Upper and lower case letters are equal.
+    pub ignore_case: bool,
+}
+
+/// A compiled pattern.
+pub struct Pattern {
+    source: Box<[u8]>,
+    engine: Engine,
+}
+
+enum Engine {
+    Linear(meta::Regex),
+    Backtracking {
+        /// Matches wherever `exact` may, in linear time.
+        superset: meta::Regex,
+        exact: Box<fancy_regex::Regex>,
+    },
+}
+
+/// A search took [`MAX_STEPS`] without a result: `MSC_PCRE_LIMITS_EXCEEDED`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a backtracking pattern exceeded {MAX_STEPS} steps")]
+pub struct StepsExceeded;
+
+/// Why a pattern is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct PatternError {
+    /// One sentence without a full stop.
+    pub message: String,
+    /// Byte of the pattern at which it was found out.
+    pub offset: usize,
+    /// The remedy.
+    pub help: Option<String>,
+}
+
+impl PatternError {
+    fn new(offset: usize, message: impl Into<String>) -> Self {
+        Self { message: message.into(), offset, help: None }
+    }
+
+    fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// Byte ranges of a match: the whole of it, then each group that took part.
+pub type Groups = Vec<Option<Range<usize>>>;
+
+impl Pattern {
+    /// Compiles a pattern.
+    ///
+    /// # Errors
+    /// What PCRE would refuse, what neither engine can do (recursion, `\K`, `\G`, conditionals, verbs), and the limits [`MAX_SOURCE`]
+    /// and [`MAX_AUTOMATON`].
+    pub fn compile(source: &[u8], dialect: Dialect) -> Result<Self, PatternError> {
+        Self::compile_within(source, dialect, MAX_SOURCE, MAX_AUTOMATON)
+    }
+
+    /// As [`Pattern::compile`] with limits of its own, in bytes: for patterns that come from macros while a request waits.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn compile_within(
+        source: &[u8],
+        dialect: Dialect,
+        longest: usize,
+        largest: usize,
+    ) -> Result<Self, PatternError> {
+        if source.len() > longest {
+            let message = format!("pattern of {} bytes, at most {longest} are allowed", source.len());
+            return Err(PatternError::new(longest, message));
+        }
+        let node = parse::parse(source, dialect)?;
+        let linear = linear::build(&node, largest)?;
+        let engine = if backtrack::needed(&node) {
+            Engine::Backtracking { superset: linear, exact: Box::new(backtrack::build(&node, largest)?) }
+        } else {
+            Engine::Linear(linear)
+        };
+        Ok(Self { source: source.into(), engine })
+    }
+
+    /// The pattern as written.
+    #[must_use]
+    pub fn source(&self) -> &[u8] {
+        &self.source
+    }
+
+    /// Whether searches may backtrack and so may end in [`StepsExceeded`].
+    #[must_use]
+    pub fn is_backtracking(&self) -> bool {
+        matches!(self.engine, Engine::Backtracking { .. })
+    }
+
+    /// Whether it matches anywhere.
+    ///
+    /// # Errors
+    /// Only a backtracking pattern that used up its steps.
+    pub fn is_match(&self, input: &[u8]) -> Result<bool, StepsExceeded> {
+        match &self.engine {
+            Engine::Linear(regex) => Ok(regex.is_match(input)),
+            Engine::Backtracking { .. } => Ok(self.find_at(input, 0)?.is_some()),
+        }
+    }
+
+    /// The leftmost match at or after `start`, in bytes of `input`. Anchors and word boundaries see all of `input`.
+    ///
+    /// # Errors
+    /// Only a backtracking pattern that used up its steps.
+    pub fn find_at(&self, input: &[u8], start: usize) -> Result<Option<Range<usize>>, StepsExceeded> {
+        if start > input.len() {
+            return Ok(None);
+        }
+        match &self.engine {
+            Engine::Linear(regex) => {
+                Ok(regex.find(Input::new(input).range(start..)).map(|found| found.range()))
+            }
+            Engine::Backtracking { superset, exact } => {
+                let Some(candidate) = superset.find(Input::new(input).range(start..)) else {
+                    return Ok(None);
+                };
+                let found = exact.find_from_pos(input, candidate.start()).map_err(|_| StepsExceeded)?;
+                Ok(found.map(|found| found.start()..found.end()))
+            }
+        }
+    }
+
+    /// As [`Pattern::find_at`], with the groups.
+    ///
+    /// # Errors
+    /// Only a backtracking pattern that used up its steps.
+    pub fn groups_at(&self, input: &[u8], start: usize) -> Result<Option<Groups>, StepsExceeded> {
+        if start > input.len() {
+            return Ok(None);
+        }
+        match &self.engine {
+            Engine::Linear(regex) => {
+                let mut captures = regex.create_captures();
+                regex.search_captures(&Input::new(input).range(start..), &mut captures);
+                let groups = |captures: &regex_automata::util::captures::Captures| {
+                    captures.iter().map(|group| group.map(|span| span.range())).collect()
+                };
+                Ok(captures.is_match().then(|| groups(&captures)))
+            }
+            Engine::Backtracking { superset, exact } => {
+                let Some(candidate) = superset.find(Input::new(input).range(start..)) else {
+                    return Ok(None);
+                };
+                let found = exact.captures_from_pos(input, candidate.start()).map_err(|_| StepsExceeded)?;
+                Ok(found.map(|captures| {
+                    captures.iter().map(|group| group.map(|group| group.start()..group.end())).collect()
+                }))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if self.is_backtracking() { "backtracking" } else { "linear" };
+        write!(formatter, "Pattern({kind} {})", self.source.escape_ascii())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,29 @@
+//! `@detectSQLi`
+//!
+//! Matches when libinjection's method takes the value for SQL injection. `TX.0` is the fingerprint, such as `s&1c`.
+//!
+//! Differences: none known; v2, v3 and Coraza capture the fingerprint too.
+//!
+//! Example: `SecRule ARGS "@detectSQLi" "id:1,capture,deny,logdata:'%{TX.0}'"`
+
+use portcullis_injection::sqli;
+
+use super::{Found, Operate, Refusal, Resources, written::Written};
+
+#[derive(Debug)]
+struct DetectSQLi;
+
+pub(super) fn build(_: &Written<'_>, _: &Resources<'_>) -> Result<Box<dyn Operate>, Refusal> {
+    Ok(Box::new(DetectSQLi))
+}
+
+impl Operate for DetectSQLi {
+    fn evaluate(&self, input: &[u8], _: Option<&[u8]>, wants_captures: bool, found: &mut Found) -> bool {
+        let Some(fingerprint) = sqli::detect(input) else { return false };
+        found.all(input);
+        if wants_captures {
+            found.captures.push(Some(fingerprint.as_bytes().to_vec()));
+        }
+        true
+    }
+}

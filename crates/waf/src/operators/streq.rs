@@ -1,0 +1,32 @@
+//! `@streq`
+//!
+//! Matches when the value is the argument, case and all.
+//!
+//! Differences: none known.
+//!
+//! Example: `SecRule REQUEST_METHOD "@streq POST" "id:1,pass"`
+
+use super::{
+    Found, Operate, Refusal, Resources,
+    written::{Argument, Written},
+};
+
+#[derive(Debug)]
+struct Streq {
+    argument: Argument,
+}
+
+pub(super) fn build(written: &Written<'_>, _: &Resources<'_>) -> Result<Box<dyn Operate>, Refusal> {
+    Ok(Box::new(Streq { argument: written.argument() }))
+}
+
+impl Operate for Streq {
+    fn evaluate(&self, input: &[u8], argument: Option<&[u8]>, _: bool, found: &mut Found) -> bool {
+        let text = self.argument.text(argument);
+        let matches = input == text;
+        if matches {
+            found.all(input);
+        }
+        matches
+    }
+}

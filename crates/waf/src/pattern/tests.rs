@@ -1,0 +1,162 @@
+//! Meanings that PCRE has and the engine's own syntax has not.
+
+use super::{Dialect, Pattern};
+
+const SINGLE: Dialect = Dialect { multiline: false, ignore_case: false };
+const MULTI: Dialect = Dialect { multiline: true, ignore_case: false };
+
+fn span(dialect: Dialect, pattern: &str, input: &[u8]) -> Option<(usize, usize)> {
+    let pattern = Pattern::compile(pattern.as_bytes(), dialect).expect(pattern);
+    pattern.find_at(input, 0).expect("within its steps").map(|range| (range.start, range.end))
+}
+
+#[test]
+fn escapes_are_pcres() {
+    for (pattern, input, expected) in [
+        (r"\x{c2}\x{b4}", &b"\xc2\xb4"[..], Some((0, 2))),
+        (r"\v", b"a\x85", Some((1, 2))),
+        (r"\h+", b"a\t \xa0", Some((1, 4))),
+        (r"\<a\>", b"<a>", Some((0, 3))),
+        (r"\x4", b"\x04", Some((0, 1))),
+        (r"\012", b"\n", Some((0, 1))),
+        (r"\cA", b"\x01", Some((0, 1))),
+        (r"\o{101}", b"A", Some((0, 1))),
+        (r"\N+", b"a\nb", Some((0, 1))),
+        (r"\Qa.b\E+", b"a.bb", Some((0, 4))),
+        (r"\w\b", b"a\xc3", Some((0, 1))),
+        (r"a(?#b)*", b"aa", Some((0, 2))),
+        (r"(?x) a b # c", b"ab", Some((0, 2))),
+        (r"a{", b"a{", Some((0, 2))),
+        (r"a{,3}", b"a{,3}", Some((0, 5))),
+        (r"a{2}{3}", b"aaaaaaa", Some((0, 6))),
+        ("\u{b4}", "\u{b4}".as_bytes(), Some((0, 2))),
+    ] {
+        assert_eq!(span(SINGLE, pattern, input), expected, "{pattern}");
+    }
+}
+
+#[test]
+fn brackets_are_pcres() {
+    for (pattern, inside, outside) in [
+        ("[a&&b]", &b"ab&"[..], &b"c"[..]),
+        ("[a--b]", b"", b""),
+        ("[~~]", b"~", b"a"),
+        ("[[a]", b"[a", b"]"),
+        ("[]a]", b"]a", b"["),
+        ("[^]a]", b"[b", b"]a"),
+        ("[a-]", b"a-", b"b"),
+        (r"[\d-z]", b"5-z", b"a"),
+        ("[[:alpha:][:^space:]]", b"a.", b" "),
+        ("[\u{b4}]", b"\xc2\xb4", b"\xc3"),
+        (r"[\b\x{ff}\101]", b"\x08\xffA", b"b"),
+        (r"[\v]", b"\n\x0b\x85", b" "),
+        ("(?i)[^k]", b"a", b"kK"),
+    ] {
+        if pattern == "[a--b]" {
+            assert!(Pattern::compile(pattern.as_bytes(), SINGLE).is_err(), "a range from a to - is reversed");
+            continue;
+        }
+        for byte in inside {
+            assert_eq!(span(SINGLE, pattern, &[*byte]), Some((0, 1)), "{pattern} {byte:#x}");
+        }
+        for byte in outside {
+            assert_eq!(span(SINGLE, pattern, &[*byte]), None, "{pattern} {byte:#x}");
+        }
+    }
+}
+
+#[test]
+fn anchors_of_both_dialects() {
+    for (pattern, input, single, multi) in [
+        ("^a$", &b"a\n"[..], None, Some((0, 1))),
+        ("^b", b"a\nb", None, Some((2, 3))),
+        ("^$", b"a\n", None, None),
+        ("^$", b"a\n\n", None, Some((2, 2))),
+        ("(?m)^$", b"a\n\n", Some((2, 2)), Some((2, 2))),
+        (r"a\Z", b"a\n", Some((0, 1)), Some((0, 1))),
+        (r"a\z", b"a\n", None, None),
+        ("(?-m)a$", b"a\n", None, Some((0, 1))),
+        ("a.b", b"a\nb", Some((0, 3)), Some((0, 3))),
+        ("(?-s)a.b", b"a\nb", None, None),
+    ] {
+        assert_eq!(span(SINGLE, pattern, input), single, "{pattern} single");
+        assert_eq!(span(MULTI, pattern, input), multi, "{pattern} multi");
+    }
+}
+
+#[test]
+fn flags_end_with_their_group() {
+    assert_eq!(span(SINGLE, "(?i:a)b", b"AB"), None);
+    assert_eq!(span(SINGLE, "(a(?i)b|c)d", b"Cd"), Some((0, 2)));
+    assert_eq!(span(SINGLE, "(a(?i)b|c)d", b"CD"), None);
+}
+
+#[test]
+fn backtracking_is_kept_to_what_needs_it() {
+    for (pattern, input, expected) in [
+        (r"<\?(?!xml)", &b"<?xml <?php"[..], Some((6, 8))),
+        (r"(?<!&amp);", b"&amp; x;", Some((7, 8))),
+        (r"(\w+)=\1\b", b"ab=abc ab=ab", Some((7, 12))),
+        (r"(?i)(a)\1", b"aA", Some((0, 2))),
+        ("a++a", b"aaa", None),
+        ("(?>a|ab)c", b"abc", None),
+        (r"\R\n", b"\r\n", None),
+        ("(?<=\\xff)b", b"\xffb", Some((1, 2))),
+    ] {
+        let compiled = Pattern::compile(pattern.as_bytes(), SINGLE).expect(pattern);
+        assert!(compiled.is_backtracking(), "{pattern}");
+        assert_eq!(span(SINGLE, pattern, input), expected, "{pattern}");
+    }
+    for pattern in ["a+?b", "(?:a|b)*c", r"\bfoo\b", "^a$"] {
+        assert!(!Pattern::compile(pattern.as_bytes(), SINGLE).expect(pattern).is_backtracking(), "{pattern}");
+    }
+}
+
+#[test]
+fn a_shared_prefix_keeps_the_order_of_branches() {
+    assert_eq!(span(MULTI, r"(?:x[ab\n]+$|x[ab\n]+c)", b"xa\nabc"), Some((0, 2)));
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_by_name() {
+    for (pattern, word) in [
+        (r"a\Kb", "\\K"),
+        (r"\Ga", "\\G"),
+        (r"(?R)", "recursion"),
+        (r"(?(1)a|b)", "conditional"),
+        (r"(*FAIL)", "verbs"),
+        (r"\p{L}", "\\p"),
+        (r"\x{100}", "byte"),
+        (r"\y", "\\y"),
+        ("(a", "closing"),
+        ("a)", "opening"),
+        ("[a", "closing"),
+        ("*a", "nothing"),
+        ("a{3,2}", "order"),
+        ("a{70000}", "65535"),
+        ("[z-a]", "order"),
+        (r"(a)\2", "group 2"),
+        (r"(?:(?:[\x00-\xff]{1000}){1000}){1000}", "exceeds"),
+        ("[[:nonsense:]]", "nonsense"),
+        ("\\", "backslash"),
+    ] {
+        let error = Pattern::compile(pattern.as_bytes(), SINGLE).expect_err(pattern);
+        assert!(error.message.contains(word), "{pattern}: {}", error.message);
+    }
+    assert!(Pattern::compile("(".repeat(300).as_bytes(), SINGLE).is_err());
+    assert!(Pattern::compile("a".repeat(70_000).as_bytes(), SINGLE).is_err());
+}
+
+#[test]
+fn runaway_patterns_stop() {
+    let pattern = Pattern::compile(br"(?:a+)+(?=b)c", SINGLE).expect("compiles");
+    let input = [b"a".repeat(64), b"c".to_vec()].concat();
+    assert!(pattern.find_at(&input, 0).is_err() || pattern.find_at(&input, 0) == Ok(None));
+}
+
+#[test]
+fn groups_that_took_no_part_are_absent() {
+    let pattern = Pattern::compile(b"(a)|(b)", SINGLE).expect("compiles");
+    let groups = pattern.groups_at(b"b", 0).expect("linear").expect("matches");
+    assert_eq!(groups, vec![Some(0..1), None, Some(0..1)]);
+}
