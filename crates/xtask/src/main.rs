@@ -1,2 +1,58 @@
-//! Developer commands.
-fn main() {}
+//! Developer commands: `cargo xtask layers`, `conformance`, `data`, `soak`, `docs`.
+
+mod conformance;
+mod data;
+mod layers;
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+
+/// Developer commands of this workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Fails on any arrow between crates that is not in the drawing of ARCHITECTURE.md
+    Layers,
+    /// Runs the regression suite of the Core Rule Set through a real edge
+    Conformance(conformance::Arguments),
+    /// Fetches the pinned data sets of tests/data.lock into target/data
+    Data(data::Arguments),
+    /// The long forms of what ./test runs in short: the whole regression suite on the release binary
+    Soak {
+        /// A release of the Core Rule Set with its tests; target/data/crs/4.28.0 unless given
+        #[arg(long)]
+        crs: Option<PathBuf>,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Layers => layers::run(workspace()),
+        Command::Conformance(arguments) => conformance::run(workspace(), &arguments),
+        Command::Data(arguments) => data::run(workspace(), &arguments),
+        Command::Soak { crs } => conformance::run(workspace(), &conformance::Arguments::whole(crs)),
+    };
+    match done {
+        Ok(holds) => ExitCode::from(u8::from(!holds)),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The directory of the root manifest.
+fn workspace() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here)
+}

@@ -1,0 +1,90 @@
+//! `cargo xtask conformance`: builds the binary unless one is given, runs the suite, prints what does not hold.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, bail};
+use portcullis_conformance::{Options, run as run_suite};
+
+/// Arguments of the command.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// A release of the Core Rule Set with its tests; target/data/crs/4.28.0 unless given
+    #[arg(long)]
+    crs: Option<PathBuf>,
+    /// Cases to run, such as `942*` or `920100-4`
+    #[arg(long, value_name = "GLOB")]
+    only: Option<String>,
+    /// Run every Nth case only
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    sample: usize,
+    /// Prints one JSON object before the last line
+    #[arg(long)]
+    json: bool,
+    /// The binary to test; builds the release binary unless given
+    #[arg(long)]
+    binary: Option<PathBuf>,
+    /// Connections at once
+    #[arg(long, default_value_t = 4)]
+    connections: usize,
+}
+
+impl Arguments {
+    /// Every case, on the release binary.
+    pub(crate) fn whole(crs: Option<PathBuf>) -> Self {
+        Self { crs, only: None, sample: 1, json: false, binary: None, connections: 4 }
+    }
+}
+
+/// Whether every case holds.
+pub(crate) fn run(workspace: &Path, arguments: &Arguments) -> anyhow::Result<bool> {
+    let crs = arguments.crs.clone().unwrap_or_else(|| workspace.join("target/data/crs/4.28.0"));
+    if !crs.join("tests").is_dir() {
+        bail!("{} has no tests; `cargo xtask data` fetches a release that has", crs.display());
+    }
+    let binary = match &arguments.binary {
+        Some(binary) => binary.clone(),
+        None => build(workspace)?,
+    };
+    let options = Options {
+        binary,
+        ledger: ledger(workspace, &crs),
+        crs,
+        only: arguments.only.clone(),
+        every: arguments.sample,
+        connections: arguments.connections,
+    };
+    let outcome = run_suite(&options).map_err(anyhow::Error::msg)?;
+    if arguments.json {
+        println!("{}", serde_json::json!({ "problems": outcome.problems, "line": outcome.line }));
+    } else {
+        for problem in &outcome.problems {
+            println!("{problem}");
+        }
+    }
+    println!("{}", outcome.line);
+    Ok(outcome.problems.is_empty())
+}
+
+/// The ledger of the release, by the name that its directory has or, failing that, the one release that there is a ledger for.
+fn ledger(workspace: &Path, crs: &Path) -> Option<PathBuf> {
+    let ledgers = workspace.join("crates/conformance/ledger");
+    let named = crs.file_name().map(|name| ledgers.join(format!("crs-{}.toml", name.to_string_lossy())));
+    named.into_iter().chain([ledgers.join("crs-4.28.0.toml")]).find(|path| path.is_file())
+}
+
+fn build(workspace: &Path) -> anyhow::Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .args(["build", "--release", "--bin", "portcullis"])
+        .current_dir(workspace)
+        .status()
+        .context("cargo build")?;
+    if !status.success() {
+        bail!("cargo build: {status}");
+    }
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from);
+    Ok(target.join("release/portcullis"))
+}
