@@ -60,6 +60,9 @@ pub const NOT_INSPECTED: Code = Code("W0303");
 /// A key without effect.
 pub const NO_EFFECT: Code = Code("W0304");
 
+/// Records that hold what clients sent.
+pub const VALUES_RECORDED: Code = Code("W0305");
+
 /// All of them, for documentation and for the test that no number is given twice.
 pub const ALL: &[(Code, &str)] = &[
     (SYNTAX, "the file is not TOML"),
@@ -90,4 +93,5 @@ pub const ALL: &[(Code, &str)] = &[
     (PLAINTEXT, "the upstream is spoken to without TLS"),
     (NOT_INSPECTED, "requests are forwarded without inspection"),
     (NO_EFFECT, "the key has no effect here"),
+    (VALUES_RECORDED, "the audit log holds values of requests"),
 ];

@@ -164,6 +164,8 @@ pub struct Log {
     pub audit_scope: AuditScope,
     /// `error`, `warn`, `info`, `debug`
     pub level: String,
+    /// Whether audit events hold `msg` and `logdata` expanded, which are values of requests: for tests of rules only.
+    pub audit_values: bool,
 }
 
 /// Where records go.

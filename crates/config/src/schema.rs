@@ -258,6 +258,13 @@ pub const KEYS: &[Key] = {
         ),
         key(
             "log",
+            "audit_values",
+            Flag,
+            Default("false"),
+            "audit events hold values of requests: for tests of rules",
+        ),
+        key(
+            "log",
             "level",
             Choice(&["error", "warn", "info", "debug"]),
             Default("\"info\""),

@@ -168,6 +168,7 @@ const CASES: &[Case] = &[
     ("log.audit", "\"stderr\"", |c| c.log.audit == Sink::Stderr),
     ("log.audit_scope", "\"matched\"", |c| c.log.audit_scope == AuditScope::Matched),
     ("log.audit_scope", "\"all\"", |c| c.log.audit_scope == AuditScope::All),
+    ("log.audit_values", "true", |c| c.log.audit_values),
     ("log.level", "\"debug\"", |c| c.log.level == "debug"),
     ("server.threads", "24", |c| c.threads == 24),
     ("server.threads", "0", |c| c.threads == 3),

@@ -64,6 +64,13 @@ pub(crate) fn log(root: &DeTable<'_>, reader: &mut Reader<'_>) -> Log {
     let audit = sink(reader, section, "audit");
     let scope = reader.choice(section, "audit_scope");
     let level = reader.choice(section, "level");
+    let audit_values = reader.flag(section, "audit_values");
+    if audit_values {
+        let span = reader.span_of(section, "audit_values");
+        let message = "the audit log will hold values of requests, passwords among them";
+        let help = "for tests of rules only, never with requests of real users";
+        reader.warning(codes::VALUES_RECORDED, span, message).help.push(help.to_owned());
+    }
     Log {
         access,
         audit,
@@ -73,6 +80,7 @@ pub(crate) fn log(root: &DeTable<'_>, reader: &mut Reader<'_>) -> Log {
             _ => AuditScope::Refused,
         },
         level: level.map_or("info", |level| level.value).to_owned(),
+        audit_values,
     }
 }
 
