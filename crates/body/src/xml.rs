@@ -1,6 +1,24 @@
 //! XML without entity expansion or external entities, for the two paths the CRS asks: `/*` and `//@*`.
+//!
+//! Well-formedness is checked as far as a reader that goes on could be fooled: tags must match, one root, no text beside it, legal names and
+//! characters, attributes once. A reference to any entity but the five predefined ones is an error, declared or not: what it would expand
+//! to is never computed. Comments and processing instructions are no content (XPath 1.0 section 5), namespace declarations no attributes
+//! (section 5.3), as libxml2 has it under ModSecurity; Coraza gives one value per text node.
+//!
+//! Bytes are not transcoded: `/*` of a Latin-1 document is Latin-1. Encodings that are no superset of ASCII are refused.
+
+mod characters;
+
+use std::borrow::Cow;
+
+use quick_xml::{
+    Error, Reader,
+    events::{BytesStart, Event},
+};
 
 use crate::{BodyError, Limits};
+
+use characters::{is_name, references, resolve};
 
 /// What a document held.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,8 +30,180 @@ pub struct Document {
 }
 
 /// Reads a document. What was read before an error is kept beside it, so that rules see it.
+///
+/// An empty input holds nothing and is no error: there is no body to disagree about. More than [`Limits::fields`] attributes (namespace
+/// declarations count) and elements nested beyond [`Limits::depth`] are errors.
 #[must_use]
 pub fn parse(input: &[u8], limits: &Limits) -> (Document, Option<BodyError>) {
-    let _ = (input, limits);
-    (Document::default(), None)
+    let mut reading = Reading::new(limits);
+    if input.is_empty() {
+        return (reading.document, None);
+    }
+    let (text, wide) = match std::str::from_utf8(input) {
+        Ok(text) => (Cow::Borrowed(text), false),
+        // One character per byte, so that the reader, which wants UTF-8, can read what is none.
+        Err(_) => (input.iter().map(|&byte| char::from(byte)).collect::<String>().into(), true),
+    };
+    reading.wide = wide;
+    let error = reading.read(input, &text).err().map(|fault| {
+        let before = &text.as_bytes()[..fault.offset.min(text.len())];
+        let offset =
+            if wide { before.iter().filter(|&&byte| byte & 0xc0 != 0x80).count() } else { before.len() };
+        BodyError { message: format!("{} at offset {offset}", fault.what) }
+    });
+    (reading.document, error)
 }
+
+struct Fault {
+    what: &'static str,
+    /// Into the text that is read, which is longer than the input when `wide`.
+    offset: usize,
+}
+
+struct Reading<'a> {
+    document: Document,
+    limits: &'a Limits,
+    /// The text has a character for every byte of the input.
+    wide: bool,
+    depth: usize,
+    root_seen: bool,
+    /// Attributes and namespace declarations.
+    attributes: usize,
+}
+
+impl<'a> Reading<'a> {
+    fn new(limits: &'a Limits) -> Self {
+        Self { document: Document::default(), limits, wide: false, depth: 0, root_seen: false, attributes: 0 }
+    }
+
+    fn read(&mut self, input: &[u8], text: &str) -> Result<(), Fault> {
+        let illegal = input.iter().position(|&byte| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r'));
+        if let Some(at) = illegal {
+            // Beyond ASCII the offset in the text differs; the count of characters before it is the same.
+            let offset = text.char_indices().nth(at).filter(|_| self.wide).map_or(at, |(offset, _)| offset);
+            return Err(Fault { what: "character that XML forbids", offset });
+        }
+        let mut reader = Reader::from_str(text);
+        reader.config_mut().check_comments = true;
+        loop {
+            let event = reader.read_event().map_err(|error| Fault {
+                what: describe(&error),
+                offset: usize::try_from(reader.error_position()).unwrap_or(usize::MAX),
+            })?;
+            let offset = usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX);
+            let last = matches!(event, Event::Eof);
+            self.event(event).map_err(|what| Fault { what, offset })?;
+            if last {
+                return Ok(());
+            }
+        }
+    }
+
+    fn event(&mut self, event: Event<'_>) -> Result<(), &'static str> {
+        match event {
+            Event::Start(tag) => {
+                self.element(&tag)?;
+                self.depth += 1;
+                if self.depth > self.limits.depth { Err("elements nested too deep") } else { Ok(()) }
+            }
+            Event::Empty(tag) => self.element(&tag),
+            Event::End(_) => {
+                // The reader has matched the names.
+                self.depth = self.depth.saturating_sub(1);
+                Ok(())
+            }
+            Event::Text(text) if self.depth > 0 => {
+                if text.contains("]]>") {
+                    return Err("`]]>` outside of a CDATA section");
+                }
+                self.text(&text);
+                Ok(())
+            }
+            Event::Text(text) if text.bytes().all(|byte| byte.is_ascii_whitespace()) => Ok(()),
+            Event::CData(text) if self.depth > 0 => {
+                self.text(&text);
+                Ok(())
+            }
+            Event::GeneralRef(name) if self.depth > 0 => {
+                let character = resolve(&name).ok_or("reference to an entity that is not predefined")?;
+                self.document.text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                Ok(())
+            }
+            Event::Text(_) | Event::CData(_) | Event::GeneralRef(_) => {
+                Err("text outside of the root element")
+            }
+            Event::DocType(_) if self.root_seen => Err("DOCTYPE after the root element"),
+            Event::Decl(declaration) => match declaration.encoding() {
+                Some(Ok(encoding)) => characters::check_encoding(&encoding),
+                Some(Err(_)) => Err("malformed XML declaration"),
+                None => Ok(()),
+            },
+            Event::DocType(_) | Event::Comment(_) | Event::PI(_) => Ok(()),
+            Event::Eof if self.depth > 0 => Err("element not closed"),
+            Event::Eof if !self.root_seen => Err("no root element"),
+            Event::Eof => Ok(()),
+        }
+    }
+
+    fn element(&mut self, tag: &BytesStart<'_>) -> Result<(), &'static str> {
+        if self.depth == 0 {
+            if self.root_seen {
+                return Err("second root element");
+            }
+            self.root_seen = true;
+        }
+        if !is_name(tag.name().as_ref()) {
+            return Err("invalid element name");
+        }
+        for attribute in tag.attributes() {
+            let attribute = attribute.map_err(|_| "malformed or repeated attribute")?;
+            let name: &str = attribute.key.as_ref();
+            if !is_name(name) {
+                return Err("invalid attribute name");
+            }
+            self.attributes += 1;
+            if self.attributes > self.limits.fields {
+                return Err("too many attributes");
+            }
+            let value = references(&attribute.value, self.wide)?;
+            if name != "xmlns" && !name.starts_with("xmlns:") {
+                self.document.attributes.push(value);
+            }
+        }
+        Ok(())
+    }
+
+    /// Line ends become line feeds (XML 1.0 section 2.11).
+    fn text(&mut self, text: &str) {
+        let mut carriage_return = false;
+        for character in text.chars() {
+            match character {
+                '\n' if carriage_return => {}
+                '\r' => self.document.text.push(b'\n'),
+                _ => characters::push(character, self.wide, &mut self.document.text),
+            }
+            carriage_return = character == '\r';
+        }
+    }
+}
+
+/// The reader's own messages quote names of the document.
+fn describe(error: &Error) -> &'static str {
+    use quick_xml::errors::IllFormedError as Ill;
+    match error {
+        Error::Syntax(_) => "markup not closed",
+        Error::IllFormed(Ill::MismatchedEndTag { .. } | Ill::UnmatchedEndTag(_)) => {
+            "end tag without its start tag"
+        }
+        Error::IllFormed(Ill::MissingEndTag(_)) => "element not closed",
+        Error::IllFormed(Ill::UnclosedReference) => "`&` that starts no reference",
+        Error::IllFormed(Ill::DoubleHyphenInComment) => "`--` inside a comment",
+        Error::IllFormed(Ill::MissingDoctypeName) => "DOCTYPE without a name",
+        Error::IllFormed(_) => "malformed XML declaration",
+        Error::InvalidAttr(_) => "malformed or repeated attribute",
+        _ => "malformed document",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,227 @@
+//! The signs and scalars of RFC 8259, pulled one by one from bytes.
+//!
+//! Reads every byte once. UTF-8 is not checked: bytes from 0x80 up pass through strings as they are, for rules to judge.
+
+/// What is wrong, and where.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) what: &'static str,
+    pub(super) offset: usize,
+}
+
+/// The start of a value, or a whole scalar.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Token {
+    Open { array: bool },
+    Scalar(Vec<u8>),
+}
+
+pub(super) struct Tokens<'a> {
+    input: &'a [u8],
+    at: usize,
+    start: usize,
+}
+
+impl<'a> Tokens<'a> {
+    pub(super) fn new(input: &'a [u8]) -> Self {
+        Self { input, at: 0, start: 0 }
+    }
+
+    /// Offset of what was read last.
+    pub(super) fn start(&self) -> usize {
+        self.start
+    }
+
+    /// The next value.
+    pub(super) fn next(&mut self) -> Result<Token, Fault> {
+        match self.sign() {
+            Some(b'{') => Ok(Token::Open { array: false }),
+            Some(b'[') => Ok(Token::Open { array: true }),
+            Some(b'"') => self.string().map(Token::Scalar),
+            Some(b't') => self.word(b"true", b"true"),
+            Some(b'f') => self.word(b"false", b"false"),
+            Some(b'n') => self.word(b"null", b""),
+            Some(b'-' | b'0'..=b'9') => self.number().map(Token::Scalar),
+            Some(_) => Err(self.unexpected()),
+            None => Err(self.ended()),
+        }
+    }
+
+    /// A key and the colon after it.
+    pub(super) fn key(&mut self) -> Result<Vec<u8>, Fault> {
+        match self.sign() {
+            Some(b'"') => {}
+            Some(_) => return Err(self.unexpected()),
+            None => return Err(self.ended()),
+        }
+        let key = self.string()?;
+        match self.sign() {
+            Some(b':') => Ok(key),
+            Some(_) => Err(self.unexpected()),
+            None => Err(self.ended()),
+        }
+    }
+
+    /// After an opening sign: takes the closing one if it follows at once.
+    pub(super) fn close_follows(&mut self, array: bool) -> Result<bool, Fault> {
+        self.skip_blanks();
+        let Some(&byte) = self.input.get(self.at) else { return Err(self.ended()) };
+        let closes = byte == closing(array);
+        if closes {
+            self.start = self.at;
+            self.at += 1;
+        }
+        Ok(closes)
+    }
+
+    /// After a value: takes a comma, or the closing sign.
+    pub(super) fn comma_follows(&mut self, array: bool) -> Result<bool, Fault> {
+        match self.sign() {
+            Some(b',') => Ok(true),
+            Some(byte) if byte == closing(array) => Ok(false),
+            Some(_) => Err(self.unexpected()),
+            None => Err(self.ended()),
+        }
+    }
+
+    /// After the document: nothing but white space.
+    pub(super) fn end(&mut self) -> Result<(), Fault> {
+        match self.sign() {
+            None => Ok(()),
+            Some(_) => Err(Fault { what: "text after the document", offset: self.start }),
+        }
+    }
+
+    fn skip_blanks(&mut self) {
+        while matches!(self.input.get(self.at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    /// The next byte that is not white space.
+    fn sign(&mut self) -> Option<u8> {
+        self.skip_blanks();
+        self.start = self.at;
+        let byte = self.input.get(self.at).copied();
+        self.at += usize::from(byte.is_some());
+        byte
+    }
+
+    fn unexpected(&self) -> Fault {
+        Fault { what: "unexpected byte", offset: self.start }
+    }
+
+    fn ended(&self) -> Fault {
+        Fault { what: "unexpected end", offset: self.input.len() }
+    }
+
+    /// The first letter has been taken.
+    fn word(&mut self, word: &[u8], value: &[u8]) -> Result<Token, Fault> {
+        if !self.input[self.start..].starts_with(word) {
+            return Err(self.unexpected());
+        }
+        self.at = self.start + word.len();
+        Ok(Token::Scalar(value.to_vec()))
+    }
+
+    /// The first byte has been taken. What must not follow a number is left for the next sign to stumble over.
+    fn number(&mut self) -> Result<Vec<u8>, Fault> {
+        self.at = self.start + usize::from(self.input.get(self.start) == Some(&b'-'));
+        if self.input.get(self.at) == Some(&b'0') {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.input.get(self.at) == Some(&b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.input.get(self.at), Some(b'e' | b'E')) {
+            self.at += 1;
+            self.at += usize::from(matches!(self.input.get(self.at), Some(b'+' | b'-')));
+            self.digits()?;
+        }
+        Ok(self.input[self.start..self.at].to_vec())
+    }
+
+    fn digits(&mut self) -> Result<(), Fault> {
+        let rest = &self.input[self.at..];
+        match rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len()) {
+            0 if rest.is_empty() => Err(self.ended()),
+            0 => Err(Fault { what: "unexpected byte in a number", offset: self.at }),
+            count => {
+                self.at += count;
+                Ok(())
+            }
+        }
+    }
+
+    /// The opening quote has been taken.
+    fn string(&mut self) -> Result<Vec<u8>, Fault> {
+        let mut value = Vec::new();
+        loop {
+            let rest = &self.input[self.at..];
+            let plain = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
+            if let Some(control) = rest[..plain].iter().position(|&byte| byte < 0x20) {
+                return Err(Fault { what: "control character in a string", offset: self.at + control });
+            }
+            value.extend_from_slice(&rest[..plain]);
+            self.at += plain + 1;
+            match rest.get(plain) {
+                Some(b'"') => return Ok(value),
+                Some(_) => self.escape(&mut value)?,
+                None => return Err(self.ended()),
+            }
+        }
+    }
+
+    /// The backslash has been taken.
+    fn escape(&mut self, value: &mut Vec<u8>) -> Result<(), Fault> {
+        let Some(&letter) = self.input.get(self.at) else { return Err(self.ended()) };
+        self.at += 1;
+        value.push(match letter {
+            b'"' | b'\\' | b'/' => letter,
+            b'b' => 0x08,
+            b'f' => 0x0c,
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            b'u' => return self.code_point(value),
+            _ => return Err(Fault { what: "invalid escape in a string", offset: self.at - 1 }),
+        });
+        Ok(())
+    }
+
+    /// `\u` has been taken. A surrogate without its partner becomes a question mark, as in ModSecurity v3, and what follows it is read by
+    /// itself: v3 takes any `\u` for the partner, behind which `\u003c` would hide.
+    fn code_point(&mut self, value: &mut Vec<u8>) -> Result<(), Fault> {
+        let first = self.unit(self.at)?;
+        self.at += 4;
+        let mut units = vec![first];
+        if (0xd800..0xdc00).contains(&first) && self.input[self.at..].starts_with(b"\\u") {
+            let second = self.unit(self.at + 2)?;
+            if (0xdc00..0xe000).contains(&second) {
+                self.at += 6;
+                units.push(second);
+            }
+        }
+        for character in char::decode_utf16(units) {
+            value.extend_from_slice(character.unwrap_or('?').encode_utf8(&mut [0; 4]).as_bytes());
+        }
+        Ok(())
+    }
+
+    /// Four hexadecimal digits.
+    fn unit(&self, at: usize) -> Result<u16, Fault> {
+        let digits = self.input.get(at..at + 4).ok_or_else(|| self.ended())?;
+        digits.iter().try_fold(0, |unit: u16, &byte| {
+            let digit = char::from(byte).to_digit(16).and_then(|digit| u16::try_from(digit).ok());
+            let digit = digit.ok_or(Fault { what: "invalid escape in a string", offset: at })?;
+            Ok(unit << 4 | digit)
+        })
+    }
+}
+
+fn closing(array: bool) -> u8 {
+    if array { b']' } else { b'}' }
+}
