@@ -107,32 +107,41 @@ impl State {
         Ok(())
     }
 
-    /// The audit event's rules; without one, the ids that the access line names.
+    /// The rules that the access line names, with the texts that the audit event has for them. The event lists bookkeeping rules
+    /// with `nolog` too; go-ftw reads the error log, where those do not stand.
     fn rules_of(&self, line: &Value) -> Vec<Rule> {
-        if let Some(event) = self.by_id.get(id_of(line)) {
-            return event["rules"].as_array().into_iter().flatten().filter_map(rule).collect();
-        }
         let ids = line["waf"]["rules"].as_array().into_iter().flatten().filter_map(Value::as_u64);
-        ids.map(|id| Rule { id, line: format!("[id \"{id}\"]") }).collect()
+        let logged: Vec<u64> = ids.collect();
+        let event = self.by_id.get(id_of(line));
+        let entries = event.and_then(|event| event["matched"].as_array());
+        let mut rules: Vec<Rule> = entries
+            .into_iter()
+            .flatten()
+            .filter_map(rule)
+            .filter(|rule| logged.contains(&rule.id) || logged.len() >= ACCESS_LINE_RULES)
+            .collect();
+        let bare = logged.into_iter().filter(|id| !rules.iter().any(|rule| rule.id == *id));
+        let bare: Vec<Rule> = bare.map(|id| Rule { id, line: format!("[id \"{id}\"]") }).collect();
+        rules.extend(bare);
+        rules
     }
 }
 
+/// Rule ids that an access line has room for; those of a longer list stand in the audit event alone.
+const ACCESS_LINE_RULES: usize = 64;
+
+/// The access line and the audit event name the id differently.
 fn id_of(record: &Value) -> &str {
-    record["request_id"].as_str().unwrap_or_default()
+    record["request_id"].as_str().or_else(|| record["id"].as_str()).unwrap_or_default()
 }
 
-/// A rule of an audit event, unless it has `nolog`: go-ftw reads the error log, where such rules do not stand.
 fn rule(rule: &Value) -> Option<Rule> {
-    if rule["logged"].as_bool() == Some(false) {
+    if rule["logged"] == Value::Bool(false) {
         return None;
     }
     let id = rule["id"].as_u64()?;
-    let text = |names: [&str; 2]| {
-        let value = names.into_iter().find_map(|name| rule[name].as_str());
-        value.unwrap_or_default().to_owned()
-    };
-    let (message, data) = (text(["expanded_message", "message"]), text(["log_data", "data"]));
-    Some(Rule { id, line: format!("[id \"{id}\"] [msg \"{message}\"] [data \"{data}\"]") })
+    let text = |name: &str| rule[name].as_str().unwrap_or_default().to_owned();
+    Some(Rule { id, line: format!("[id \"{id}\"] [msg \"{}\"] [data \"{}\"]", text("msg"), text("logdata")) })
 }
 
 #[cfg(test)]
@@ -144,17 +153,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(
             dir.path().join("access.log"),
-            "{\"request_id\":\"a\",\"client\":\"127.0.0.1:9\"}\n{\"request_id\":\"b\",\"client\":\"127.0.0.1:8\",\"waf\":{\"rules\":[7]}}\n",
+            "{\"request_id\":\"a\",\"client\":\"127.0.0.1:9\",\"waf\":{\"rules\":[1,3]}}\n{\"request_id\":\"b\",\"client\":\"127.0.0.1:8\",\"waf\":{\"rules\":[7]}}\n",
         )
         .unwrap();
         std::fs::write(
             dir.path().join("audit.log"),
-            "{\"request_id\":\"a\",\"rules\":[{\"id\":1,\"logged\":true,\"message\":\"m\",\"log_data\":\"d\"},{\"id\":2,\"logged\":false}]}\n",
+            "{\"id\":\"a\",\"matched\":[{\"id\":1,\"msg\":\"m\",\"logdata\":\"d\"},{\"id\":2}]}\n",
         )
         .unwrap();
         let records = Records::new(dir.path());
         let rules = records.rules("127.0.0.1:9".parse().unwrap()).unwrap().unwrap();
-        assert_eq!(rules.len(), 1);
+        assert_eq!(rules.iter().map(|rule| rule.id).collect::<Vec<_>>(), [1, 3]);
         assert_eq!(rules[0].line, "[id \"1\"] [msg \"m\"] [data \"d\"]");
         let rules = records.rules("127.0.0.1:8".parse().unwrap()).unwrap().unwrap();
         assert_eq!(rules[0].id, 7);

@@ -135,13 +135,12 @@ impl EdgeConfig {
             addresses.iter().map(|address| format!("\"{address}\"")).collect::<Vec<_>>().join(", ")
         };
         let file = |name: &str| toml_string(&dir.join(name).to_string_lossy());
-        let mut text = String::from("environment = \"test\"\nthreads = 2\n");
+        let mut text = String::from("environment = \"test\"\n\n[server]\nthreads = 2\n");
         // Writing to a String cannot fail.
         let _ = writeln!(text, "\n[listen]\nhttps = [{}]", list(&[self.https]));
         let _ = writeln!(text, "http = [{}]", list(self.http.as_slice()));
-        if let Some(admin) = self.admin {
-            let _ = writeln!(text, "admin = \"{admin}\"");
-        }
+        let admin = self.admin.map_or_else(|| "off".to_owned(), |address| address.to_string());
+        let _ = writeln!(text, "admin = \"{admin}\"");
         let _ = writeln!(text, "\n[tls]\ncertificate = {}\nkey = {}", file("edge.pem"), file("edge.key"));
         let _ = writeln!(text, "\n[limits]\n{}", self.limits);
         let _ = writeln!(text, "\n[waf]\nmode = \"{}\"\ncrs = {}", self.mode, toml_string(&self.crs));
