@@ -2,8 +2,8 @@
 //!
 //! As `@rx`, and goes on after each match: the groups of the second match follow those of the first in `TX.n`.
 //!
-//! Differences: after an empty match the search goes on one byte further, where v3 first tries a longer match at the same place. At most
-//! 100 matches are captured. v2 and Coraza do not have this operator.
+//! Differences: empty matches after the first are not captured (v3 stores them), and after one the search goes on one byte further (v3
+//! first tries a longer match at the same place). At most 100 matches are captured. v2 and Coraza do not have this operator.
 //!
 //! Example: `SecRule ARGS "@rxGlobal (\d+)" "id:1,capture,pass"`
 
@@ -32,7 +32,9 @@ fn each(pattern: &Pattern, input: &[u8], wants_captures: bool, found: &mut Found
         if !wants_captures {
             return true;
         }
-        found.groups(input, groups);
+        if round == 0 || !whole.is_empty() {
+            found.groups(input, groups);
+        }
         start = if whole.is_empty() { whole.end + 1 } else { whole.end };
     }
     true
