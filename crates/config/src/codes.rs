@@ -1,67 +1,67 @@
-//! Numbers of the configuration's diagnostics: E0301 to E0399 and W0301 to W0399. Never reused.
+//! Numbers of the configuration's diagnostics: E0501 to E0599 and W0501 to W0599. Never reused.
 
 use portcullis_diag::Code;
 
 /// Not TOML.
-pub const SYNTAX: Code = Code("E0301");
+pub const SYNTAX: Code = Code("E0501");
 /// A table that does not exist.
-pub const UNKNOWN_TABLE: Code = Code("E0302");
+pub const UNKNOWN_TABLE: Code = Code("E0502");
 /// A key that does not exist in its table.
-pub const UNKNOWN_KEY: Code = Code("E0303");
+pub const UNKNOWN_KEY: Code = Code("E0503");
 /// A value of the wrong type.
-pub const WRONG_TYPE: Code = Code("E0304");
+pub const WRONG_TYPE: Code = Code("E0504");
 /// A key that must be there is not.
-pub const MISSING_KEY: Code = Code("E0305");
+pub const MISSING_KEY: Code = Code("E0505");
 /// A number, size or duration beyond its bounds.
-pub const OUT_OF_RANGE: Code = Code("E0306");
+pub const OUT_OF_RANGE: Code = Code("E0506");
 /// A word that is none of those allowed.
-pub const NOT_A_CHOICE: Code = Code("E0307");
+pub const NOT_A_CHOICE: Code = Code("E0507");
 /// Not a size or a duration.
-pub const BAD_QUANTITY: Code = Code("E0308");
+pub const BAD_QUANTITY: Code = Code("E0508");
 /// Not a socket address or a server.
-pub const BAD_ADDRESS: Code = Code("E0309");
+pub const BAD_ADDRESS: Code = Code("E0509");
 /// An environment variable that is not set, or a reference that does not end.
-pub const VARIABLE: Code = Code("E0310");
+pub const VARIABLE: Code = Code("E0510");
 /// An environment variable where none is read.
-pub const VARIABLE_OUT_OF_PLACE: Code = Code("E0311");
+pub const VARIABLE_OUT_OF_PLACE: Code = Code("E0511");
 /// Two upstreams or two routes with one id.
-pub const DUPLICATE_ID: Code = Code("E0312");
+pub const DUPLICATE_ID: Code = Code("E0512");
 /// A route to an upstream that is not there.
-pub const UNKNOWN_UPSTREAM: Code = Code("E0313");
+pub const UNKNOWN_UPSTREAM: Code = Code("E0513");
 /// Not a host name as a route needs it.
-pub const BAD_HOST: Code = Code("E0314");
+pub const BAD_HOST: Code = Code("E0514");
 /// Not a path prefix.
-pub const BAD_PATH_PREFIX: Code = Code("E0315");
+pub const BAD_PATH_PREFIX: Code = Code("E0515");
 /// An upstream with both `tls` and `allow_plaintext`.
-pub const TRANSPORT_CONFLICT: Code = Code("E0316");
+pub const TRANSPORT_CONFLICT: Code = Code("E0516");
 /// An upstream with neither.
-pub const TRANSPORT_MISSING: Code = Code("E0317");
+pub const TRANSPORT_MISSING: Code = Code("E0517");
 /// Metrics offered to the network without being asked to in so many words.
-pub const ADMIN_PUBLIC: Code = Code("E0318");
+pub const ADMIN_PUBLIC: Code = Code("E0518");
 /// Two listeners on one address, or one server twice in an upstream.
-pub const DUPLICATE_ADDRESS: Code = Code("E0319");
+pub const DUPLICATE_ADDRESS: Code = Code("E0519");
 /// Two routes for the same host and path.
-pub const DUPLICATE_ROUTE: Code = Code("E0320");
+pub const DUPLICATE_ROUTE: Code = Code("E0520");
 /// Two keys that contradict each other.
-pub const CONTRADICTION: Code = Code("E0321");
+pub const CONTRADICTION: Code = Code("E0521");
 /// No upstream, no route or no TLS listener.
-pub const NOTHING_TO_SERVE: Code = Code("E0322");
+pub const NOTHING_TO_SERVE: Code = Code("E0522");
 /// Not an id or a label.
-pub const BAD_ID: Code = Code("E0323");
+pub const BAD_ID: Code = Code("E0523");
 /// An empty text where one is needed.
-pub const EMPTY: Code = Code("E0324");
+pub const EMPTY: Code = Code("E0524");
 
 /// An upstream that no route names.
-pub const UNUSED_UPSTREAM: Code = Code("W0301");
+pub const UNUSED_UPSTREAM: Code = Code("W0501");
 /// An upstream without TLS.
-pub const PLAINTEXT: Code = Code("W0302");
+pub const PLAINTEXT: Code = Code("W0502");
 /// Requests that are forwarded without inspection.
-pub const NOT_INSPECTED: Code = Code("W0303");
+pub const NOT_INSPECTED: Code = Code("W0503");
 /// A key without effect.
-pub const NO_EFFECT: Code = Code("W0304");
+pub const NO_EFFECT: Code = Code("W0504");
 
 /// Records that hold what clients sent.
-pub const VALUES_RECORDED: Code = Code("W0305");
+pub const VALUES_RECORDED: Code = Code("W0505");
 
 /// All of them, for documentation and for the test that no number is given twice.
 pub const ALL: &[(Code, &str)] = &[

@@ -245,7 +245,7 @@ pub enum Transport {
 pub struct Route {
     /// Unique id.
     pub id: String,
-    /// Host names, lower case; empty means any. `*.example.com` fits one label.
+    /// Host names, lower case; empty means any. `*.example.com` fits one label. IPv6 addresses have brackets, as in requests.
     pub hosts: Vec<String>,
     /// Path prefix, fits whole segments only.
     pub path_prefix: String,

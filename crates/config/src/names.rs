@@ -20,7 +20,8 @@ pub(crate) fn host(text: &str) -> Result<(), &'static str> {
     if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Err("must be in lower case");
     }
-    if text.parse::<IpAddr>().is_ok() {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    if text.parse::<IpAddr>().is_ok() || bare.is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()) {
         return Ok(());
     }
     if text.contains("://") || text.contains('/') {
@@ -34,6 +35,11 @@ pub(crate) fn host(text: &str) -> Result<(), &'static str> {
         return Err("may have a wildcard only as its whole first label, `*.example.com`");
     }
     dns_name(name)
+}
+
+/// A host as it stands in a request: an IPv6 address has brackets there (RFC 3986, section 3.2.2).
+pub(crate) fn comparable(host: String) -> String {
+    if host.parse::<Ipv6Addr>().is_ok() { format!("[{host}]") } else { host }
 }
 
 /// `host:port`, `address:port`, `[address]:port`.
@@ -120,7 +126,15 @@ mod tests {
             (id, &["a", "shop-1", "A.b_c"], &["", "a b", "ä", "a/b"]),
             (
                 host,
-                &["example.com", "*.example.com", "localhost", "127.0.0.1", "::1", "xn--bcher-kva.example"],
+                &[
+                    "example.com",
+                    "*.example.com",
+                    "localhost",
+                    "127.0.0.1",
+                    "::1",
+                    "[::1]",
+                    "xn--bcher-kva.example",
+                ],
                 &[
                     "",
                     "Example.com",

@@ -201,6 +201,7 @@ const CASES: &[Case] = &[
     ("upstream.http", "\"auto\"", |c| c.upstreams[0].http == UpstreamHttp::Auto),
     ("route.id", "\"first\"", |c| c.routes[0].id == "first"),
     ("route.hosts", "[\"a.example\"]", |c| c.routes[0].hosts == ["a.example"]),
+    ("route.hosts", "[\"::1\", \"[::2]\"]", |c| c.routes[0].hosts == ["[::1]", "[::2]"]),
     ("route.path_prefix", "\"/api\"", |c| c.routes[0].path_prefix == "/api"),
     ("route.upstream", "\"demo\"", |c| c.routes[0].upstream == "demo"),
     ("route.waf", "{ mode = \"detect\" }", |c| {

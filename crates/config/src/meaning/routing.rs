@@ -178,7 +178,7 @@ fn hosts(reader: &mut Reader<'_>, section: Section<'_>) -> Vec<String> {
                 diagnostic.help.push(String::from("leave `hosts` out to fit any host"));
             }
         }
-        hosts.push(host.value);
+        hosts.push(names::comparable(host.value));
     }
     hosts
 }
