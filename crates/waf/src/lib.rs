@@ -3,13 +3,27 @@
 //! Pure: no sockets, no files, no clock. Whoever runs it passes the time in, and rule and data files come through a
 //! [`portcullis_seclang::Loader`] at compile time.
 
+mod actions;
+pub mod audit;
+pub mod codes;
+mod collections;
+mod compile;
+pub mod ir;
+pub mod limits;
 pub mod operators;
 pub mod pattern;
+mod reference;
+mod state;
 mod transaction;
+mod variables;
 
+pub use collections::{Collections, Kind};
+pub use compile::Options;
+pub use ir::{Program, ProgramFacts};
+pub use state::Processor;
 pub use transaction::{
-    Clock, Collections, Connection, Disposition, Header, Intervention, MatchedRule, MatchedTarget, Mode,
-    Program, ProgramFacts, Report, RequestHead, Transaction, Verdict,
+    Clock, Connection, Disposition, Header, Intervention, MatchedRule, MatchedTarget, Mode, Report,
+    RequestHead, Transaction, Verdict,
 };
 
 use portcullis_diag::{Diagnostic, Sources};
@@ -26,6 +40,15 @@ pub struct Compiled {
 
 /// Gives a rule tree its meaning. `loader` reads the data files that rules name (`@pmFromFile`, `SecUnicodeMapFile`).
 pub fn compile(document: &Document, sources: &Sources, loader: &dyn Loader) -> Compiled {
-    let _ = (document, sources, loader);
-    Compiled { program: Some(Program::default()), diagnostics: Vec::new() }
+    compile_with(document, sources, loader, Options::default())
+}
+
+/// [`compile`] with choices that SecLang itself has no words for.
+pub fn compile_with(
+    document: &Document,
+    sources: &Sources,
+    loader: &dyn Loader,
+    options: Options,
+) -> Compiled {
+    compile::compile(document, sources, loader, options)
 }

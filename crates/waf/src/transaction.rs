@@ -2,8 +2,17 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use portcullis_body::Limits;
+
+use crate::{
+    collections::Collections,
+    ir::{AuditEngine, LimitAction, Program},
+    reference::Run,
+    state::{Processor, Request, State, number},
+};
+
 /// `SecRuleEngine`, or what the configuration puts over it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// Disruptive actions are carried out.
     #[default]
@@ -12,44 +21,6 @@ pub enum Mode {
     Detect,
     /// No rule runs.
     Off,
-}
-
-/// The compiled rules. Immutable, shared by all workers.
-#[derive(Debug, Default)]
-pub struct Program {
-    facts: ProgramFacts,
-}
-
-/// What a program is made of, for the `ready` line and `rules check`.
-#[derive(Clone, Debug, Default)]
-pub struct ProgramFacts {
-    /// `SecRule` and `SecAction` heads.
-    pub rules: usize,
-    /// Chain links below them.
-    pub links: usize,
-    /// Values of `SecComponentSignature`, such as `OWASP_CRS/4.28.0`.
-    pub signatures: Vec<String>,
-}
-
-impl Program {
-    /// What it is made of.
-    #[must_use]
-    pub fn facts(&self) -> &ProgramFacts {
-        &self.facts
-    }
-}
-
-/// Persistent collections (`IP`, `SESSION`, `GLOBAL`, ..) of one edge: bounded, shared by all transactions, kept over reloads.
-#[derive(Debug, Default)]
-pub struct Collections {}
-
-impl Collections {
-    /// At most `records` records of at most `variables` variables each; the record that expires first makes room.
-    #[must_use]
-    pub fn new(records: usize, variables: usize) -> Self {
-        let _ = (records, variables);
-        Self {}
-    }
 }
 
 /// Facts of the connection and the moment.
@@ -103,7 +74,7 @@ pub enum Verdict {
 /// A disruptive action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intervention {
-    /// Rule whose action it is.
+    /// Rule whose action it is; 0 for the engine itself, when a limit was passed.
     pub rule: u64,
     /// Phase it came in, 1 to 4.
     pub phase: u8,
@@ -176,9 +147,11 @@ pub struct Report {
 }
 
 /// A request under inspection. The phases are called in order; one that is left out is skipped.
+///
+/// After an enforced intervention every further phase but the last gives it again without running a rule.
 #[derive(Debug)]
 pub struct Transaction {
-    program: Arc<Program>,
+    run: Run,
 }
 
 impl Transaction {
@@ -191,70 +164,155 @@ impl Transaction {
         collections: Arc<Collections>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let _ = (mode, connection, collections, clock);
-        Self { program }
+        Self { run: Run::new(State::new(program, connection, collections, clock), mode) }
     }
 
     /// Keeps expanded `msg` and `logdata` in the report. They hold request values: for the conformance runner and `rules test` only.
-    pub fn keep_values(&mut self) {}
+    pub fn keep_values(&mut self) {
+        self.run.keep_values();
+    }
 
     /// Phase 1.
     pub fn request_head(&mut self, head: &RequestHead<'_>) -> Verdict {
-        let _ = head;
-        Verdict::Pass
+        if self.run.mode() == Mode::Off {
+            return Verdict::Pass;
+        }
+        let state = &mut self.run.state;
+        let settings = state.program.settings();
+        let limits = Limits { fields: settings.arguments_limit, ..Limits::default() };
+        state.request = Request::read(head, settings.argument_separator, &limits);
+        if state.request.too_many_args {
+            // Not all arguments were read: the rule on REQBODY_ERROR refuses such a request, as with a body's.
+            state.body.fail(format!("more than {} arguments", limits.fields));
+        }
+        state.body.processor =
+            state.request.header(b"content-type").and_then(|value| Processor::of_content_type(value));
+        self.run.phase(1)
     }
 
     /// Whether phase 2 wants to see the body (`SecRequestBodyAccess`, `ctl:requestBodyAccess`).
     #[must_use]
     pub fn inspects_request_body(&self) -> bool {
-        true
+        self.run.mode() != Mode::Off && self.run.state.controls.request_body_access
     }
 
     /// `SecRequestBodyLimit` in bytes. A longer body is the edge's to refuse.
     #[must_use]
     pub fn request_body_limit(&self) -> usize {
-        let _ = &self.program;
-        134_217_728
+        self.settings().request_body_limit
+    }
+
+    /// Whether a longer body is refused (`SecRequestBodyLimitAction Reject`) rather than inspected in part.
+    #[must_use]
+    pub fn rejects_long_request(&self) -> bool {
+        self.settings().request_body_limit_action == LimitAction::Reject
     }
 
     /// Phase 2; called with an empty body when there is none.
+    ///
+    /// It runs whether or not the body is inspected (trap 25: v2 and Coraza; v3 would skip every rule of the phase). A body beyond the
+    /// limit is refused with 413 (trap 41: Coraza; v3 answers 403) or, with `ProcessPartial`, inspected as far as the limit goes.
     pub fn request_body(&mut self, body: &[u8]) -> Verdict {
-        let _ = body;
-        Verdict::Pass
+        if self.run.mode() == Mode::Off {
+            return Verdict::Pass;
+        }
+        if self.inspects_request_body() {
+            let limit = self.request_body_limit();
+            let held = body.get(..limit).unwrap_or(body);
+            let state = &mut self.run.state;
+            state.body.beyond_limit = held.len() < body.len();
+            state.body.processor = state.controls.processor.or(state.body.processor);
+            let content_type = state.request.header(b"content-type").cloned().unwrap_or_default();
+            let program = Arc::clone(&state.program);
+            state.body.read(held, &content_type, program.settings());
+            if state.body.beyond_limit && self.rejects_long_request() {
+                let refused = self.run.refuse(2, 413);
+                if refused != Verdict::Pass {
+                    return refused;
+                }
+            }
+        }
+        self.run.phase(2)
     }
 
     /// Phase 3. `status` and `headers` as the backend gave them.
     pub fn response_head(&mut self, status: u16, protocol: &[u8], headers: &[Header<'_>]) -> Verdict {
-        let _ = (status, protocol, headers);
-        Verdict::Pass
+        self.run.state.response.read_head(status, protocol, headers);
+        self.run.phase(3)
     }
 
     /// Whether phase 4 wants to see the body: `SecResponseBodyAccess` and the type is among `SecResponseBodyMimeType`.
     #[must_use]
     pub fn inspects_response_body(&self) -> bool {
-        false
+        let state = &self.run.state;
+        self.run.mode() != Mode::Off
+            && state.controls.response_body_access
+            && state.response.in_scope(&self.settings().response_body_mime_types)
     }
 
     /// `SecResponseBodyLimit` in bytes: what is held of an answer.
     #[must_use]
     pub fn response_body_limit(&self) -> usize {
-        524_288
+        self.settings().response_body_limit
     }
 
     /// Whether a longer answer is refused (`SecResponseBodyLimitAction Reject`) rather than inspected in part.
     #[must_use]
     pub fn rejects_long_response(&self) -> bool {
-        false
+        self.settings().response_body_limit_action == LimitAction::Reject
     }
 
     /// Phase 4. `body` is the whole body or its first [`Transaction::response_body_limit`] bytes.
+    ///
+    /// Its rules run even if the body is not inspected: some look at the status only.
     pub fn response_body(&mut self, body: &[u8]) -> Verdict {
-        let _ = body;
-        Verdict::Pass
+        if self.inspects_response_body() {
+            let held = body.get(..self.response_body_limit()).unwrap_or(body);
+            self.run.state.response.beyond_limit = held.len() < body.len();
+            self.run.state.response.body = Some(Arc::from(held));
+            if self.run.state.response.beyond_limit && self.rejects_long_response() {
+                let refused = self.run.refuse(4, 500);
+                if refused != Verdict::Pass {
+                    return refused;
+                }
+            }
+        }
+        self.run.phase(4)
     }
 
-    /// Phase 5; persistent collections are written back.
-    pub fn finish(self) -> Report {
-        Report::default()
+    /// Phase 5. Persistent collections need no writing back: every change was made at once.
+    pub fn finish(mut self) -> Report {
+        // What phase 5 decides comes too late; the verdict is that of the phases before.
+        let _ = self.run.phase(5);
+        let (state, matched, intervention, enforced, audited) = self.run.outcome();
+        let score = |names: [&[u8]; 2]| {
+            names.iter().find_map(|name| state.tx.find(name)).map(|member| number(&member.value))
+        };
+        let status = match intervention.as_ref().filter(|_| enforced).map(|refused| &refused.disposition) {
+            Some(Disposition::Deny(status) | Disposition::Redirect(status, _)) => Some(*status),
+            Some(Disposition::Drop) => None,
+            None => state.response.head.as_ref().map(|head| head.number),
+        };
+        let relevant = status.is_some_and(|status| {
+            let regex = state.program.settings().audit_relevant_status.as_ref();
+            regex.is_some_and(|regex| regex.is_match(status.to_string().as_bytes()))
+        });
+        let audit_wanted = match state.controls.audit_engine {
+            AuditEngine::On => true,
+            AuditEngine::Off => false,
+            AuditEngine::RelevantOnly => audited || enforced || relevant,
+        };
+        Report {
+            inbound_score: score([b"blocking_inbound_anomaly_score", b"anomaly_score"]),
+            outbound_score: score([b"blocking_outbound_anomaly_score", b"outbound_anomaly_score"]),
+            matched,
+            intervention,
+            enforced,
+            audit_wanted,
+        }
+    }
+
+    fn settings(&self) -> &crate::ir::Settings {
+        self.run.state.program.settings()
     }
 }

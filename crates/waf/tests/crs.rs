@@ -73,7 +73,10 @@ fn behaves(program: &Arc<Program>) {
     assert_eq!(verdict(program, "GET", "/", &[], ""), Verdict::Pass);
     assert_eq!(verdict(program, "GET", "/shop?page=2&q=red+shoes", &[], ""), Verdict::Pass);
     assert_eq!(verdict(program, "POST", "/login", &[form], "user=alice&remember=yes"), Verdict::Pass);
-    assert_eq!(verdict(program, "POST", "/api", &[json], r#"{"items":[{"name":"shoe","price":12}]}"#), Verdict::Pass);
+    assert_eq!(
+        verdict(program, "POST", "/api", &[json], r#"{"items":[{"name":"shoe","price":12}]}"#),
+        Verdict::Pass
+    );
     for target in [
         "/?q=<script>alert(1)</script>",
         "/?q=%3Cscript%3Ealert(1)%3C/script%3E",
@@ -86,12 +89,16 @@ fn behaves(program: &Arc<Program>) {
     }
     let attack = "1' UNION SELECT password FROM users-- ";
     assert_eq!(verdict(program, "POST", "/", &[form], &format!("id={attack}")), refused_by(949_110));
-    assert_eq!(verdict(program, "POST", "/", &[json], &format!(r#"{{"id":"{attack}"}}"#)), refused_by(949_110));
+    assert_eq!(
+        verdict(program, "POST", "/", &[json], &format!(r#"{{"id":"{attack}"}}"#)),
+        refused_by(949_110)
+    );
     assert_eq!(
         verdict(program, "GET", "/", &[("Cookie", "a=<script>alert(1)</script>")], ""),
         refused_by(949_110)
     );
-    let multipart = "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n<script>alert(1)</script>\r\n--x--\r\n";
+    let multipart =
+        "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n<script>alert(1)</script>\r\n--x--\r\n";
     assert_eq!(
         verdict(program, "POST", "/", &[("Content-Type", "multipart/form-data; boundary=x")], multipart),
         refused_by(949_110)

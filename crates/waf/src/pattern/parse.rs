@@ -198,7 +198,8 @@ impl<'a> Parser<'a> {
         Err(self.error(format!("more than {MAX_STACKED} quantifiers on top of each other")))
     }
 
-    /// `{` that starts no complete quantifier is a literal: `{,3}` too, until PCRE2 10.43.
+    /// `{` that starts no complete quantifier is a literal. `{,3}` is one until PCRE2 10.42 and a quantifier since: refused, as are the
+    /// blanks that later versions allow.
     fn quantifier(&mut self) -> Result<Option<(u32, Option<u32>)>, PatternError> {
         let (range, length) = match self.peek() {
             Some(b'*') => ((0, None), 1),
@@ -206,6 +207,11 @@ impl<'a> Parser<'a> {
             Some(b'?') => ((0, Some(1)), 1),
             Some(b'{') => match counts(self.rest()) {
                 Some(found) => found,
+                None if is_ambiguous(self.rest()) => {
+                    return Err(self
+                        .error("quantifier that versions of PCRE read differently")
+                        .help("write {0,3} for up to three, \\{ for a literal brace"));
+                }
                 None => return Ok(None),
             },
             _ => return Ok(None),
@@ -339,6 +345,14 @@ pub(super) fn literal(byte: u8, flags: Flags) -> Node {
     } else {
         Node::Byte(byte)
     }
+}
+
+/// `{,3}`, `{ 3 }`, `{3, 5}`
+fn is_ambiguous(text: &[u8]) -> bool {
+    let inside = text.iter().position(|byte| *byte == b'}').and_then(|end| text.get(1..end)).unwrap_or(&[]);
+    inside.iter().any(u8::is_ascii_digit)
+        && inside.iter().all(|byte| byte.is_ascii_digit() || b", \t".contains(byte))
+        && inside.iter().filter(|byte| **byte == b',').count() < 2
 }
 
 /// `{3}`, `{3,}`, `{3,5}` and their length.

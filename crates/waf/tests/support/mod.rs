@@ -1,6 +1,6 @@
 //! What several tests share: a loader over the file system, a clock that stands, and a way to run one request.
 
-#![allow(dead_code, reason = "each test uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "a module of several tests, each of which uses its part")]
 
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
@@ -85,13 +85,7 @@ pub fn connection() -> Connection {
 
 pub fn begin(program: &Arc<Program>, mode: Mode) -> Transaction {
     let clock = Arc::new(Standing(Duration::from_secs(1_700_000_000)));
-    Transaction::begin(
-        Arc::clone(program),
-        mode,
-        connection(),
-        Arc::new(Collections::new(64, 64)),
-        clock,
-    )
+    Transaction::begin(Arc::clone(program), mode, connection(), Arc::new(Collections::new(64, 64)), clock)
 }
 
 /// A request as text: head lines, an empty line, the body. Lines end with LF here and are cut there.

@@ -1,0 +1,121 @@
+//! The compiler: a tree of rules becomes a [`Program`], or diagnostics that say why not.
+//!
+//! In order: directives are sorted into drafts, chains joined ([`chains`]); updates and removals are applied to drafts ([`exclusions`]);
+//! drafts are lowered to rules ([`lower`]). Nothing is silently dropped: what has no meaning here is an error or a warning.
+
+mod chains;
+mod exclusions;
+mod lower;
+mod select;
+mod settings;
+mod targets;
+
+use std::collections::HashMap;
+
+use portcullis_diag::{Code, Diagnostic, Sources, Span};
+use portcullis_seclang::{Loader, ast::Document};
+
+pub(crate) use select::RulesBy;
+
+use crate::{
+    Compiled, codes,
+    ir::{MarkerId, Place, Program},
+    operators::Resources,
+};
+
+/// How rules are compiled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// `^` and `$` match at line ends too, as in ModSecurity v3 and Coraza. Off: only at the ends of a value, as in v2 (trap 18).
+    pub multiline: bool,
+}
+
+pub(crate) fn compile(
+    document: &Document,
+    sources: &Sources,
+    loader: &dyn Loader,
+    options: Options,
+) -> Compiled {
+    let mut compiler = Compiler {
+        sources,
+        loader,
+        options,
+        diagnostics: Vec::new(),
+        noted: HashMap::new(),
+        known: Vec::new(),
+        markers: HashMap::new(),
+    };
+    let mut sorted = chains::sort(&mut compiler, document);
+    exclusions::apply(&mut compiler, &mut sorted);
+    let settings = settings::read(&mut compiler, &sorted.settings);
+    let (rules, phases) = lower::rules(&mut compiler, &sorted);
+    let mut program = Program { settings, rules, phases, ..Program::default() };
+    program.facts.rules = program.rules.len();
+    program.facts.links = program.rules.iter().map(|rule| rule.links.len().saturating_sub(1)).sum();
+    program.facts.signatures = settings::signatures(&sorted.settings);
+    let diagnostics = compiler.diagnostics;
+    let failed = diagnostics.iter().any(Diagnostic::is_error);
+    Compiled { program: (!failed).then_some(program), diagnostics }
+}
+
+/// What all passes share.
+pub(crate) struct Compiler<'a> {
+    sources: &'a Sources,
+    loader: &'a dyn Loader,
+    options: Options,
+    diagnostics: Vec<Diagnostic>,
+    /// Warnings told once, however often their cause is written: position of the diagnostic, and how often.
+    noted: HashMap<String, (usize, usize)>,
+    /// What exclusions look for, by position of the rule.
+    known: Vec<select::Known>,
+    markers: HashMap<Box<[u8]>, MarkerId>,
+}
+
+impl Compiler<'_> {
+    pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Says once that something is accepted and what takes its place.
+    pub(crate) fn note_replaced(&mut self, span: Span, what: &str, instead: &str) {
+        self.note(codes::REPLACED, span, &format!("{what} has no effect here"), instead);
+    }
+
+    /// Says once; further places are counted.
+    pub(crate) fn note(&mut self, code: Code, span: Span, message: &str, help: &str) {
+        let next = self.diagnostics.len();
+        let (at, times) = self.noted.entry(message.to_owned()).or_insert((next, 0));
+        *times += 1;
+        if *times == 1 {
+            self.diagnostics.push(Diagnostic::warning(code, message).at(span).help(help));
+        } else if let Some(first) = self.diagnostics.get_mut(*at) {
+            first.message = format!("{message} (written {times} times)");
+        }
+    }
+
+    pub(crate) fn note_disruption(&mut self, span: Span, before: Option<Span>) {
+        if let Some(before) = before {
+            self.report(
+                Diagnostic::warning(
+                    codes::SEVERAL_DISRUPTIVE,
+                    "only the last disruptive action of a rule counts",
+                )
+                .at(span)
+                .label(before, "this one is replaced"),
+            );
+        }
+    }
+
+    fn place(&self, span: Span) -> Place {
+        let location = self.sources.location(span);
+        Place { file: location.name, line: location.line }
+    }
+
+    fn resources<'b>(&'b self, span: Span) -> Resources<'b> {
+        Resources {
+            loader: self.loader,
+            file: self.sources.name(span.source),
+            multiline: self.options.multiline,
+        }
+    }
+}

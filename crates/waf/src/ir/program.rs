@@ -1,0 +1,106 @@
+//! A compiled rule tree.
+
+use super::{MarkerId, Rule, RuleId, Settings};
+
+/// The compiled rules. Immutable, shared by all workers.
+#[derive(Debug, Default)]
+pub struct Program {
+    pub(crate) facts: ProgramFacts,
+    pub(crate) settings: Settings,
+    pub(crate) rules: Vec<Rule>,
+    /// Phases 1 to 5.
+    pub(crate) phases: [Vec<Step>; 5],
+}
+
+/// What a program is made of, for the `ready` line and `rules check`.
+#[derive(Clone, Debug, Default)]
+pub struct ProgramFacts {
+    /// `SecRule` and `SecAction` heads.
+    pub rules: usize,
+    /// Chain links below them.
+    pub links: usize,
+    /// Values of `SecComponentSignature`, such as `OWASP_CRS/4.28.0`.
+    pub signatures: Vec<String>,
+}
+
+/// What evaluation of a phase meets, in the order of the rule files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A rule of this phase.
+    Rule(RuleId),
+    /// A marker; every phase meets it.
+    Marker(MarkerId),
+}
+
+impl Program {
+    /// What it is made of.
+    #[must_use]
+    pub fn facts(&self) -> &ProgramFacts {
+        &self.facts
+    }
+
+    /// Its settings.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// All rules in the order of the rule files.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// A rule of this program.
+    #[must_use]
+    pub fn rule(&self, id: RuleId) -> Option<&Rule> {
+        self.rules.get(id.position())
+    }
+
+    /// The steps of a phase, 1 to 5.
+    #[must_use]
+    pub fn phase(&self, phase: u8) -> &[Step] {
+        self.phases.get(usize::from(phase).wrapping_sub(1)).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// A set of rules of one program.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleSet {
+    words: Vec<u64>,
+}
+
+impl RuleSet {
+    /// Adds a rule.
+    pub fn insert(&mut self, id: RuleId) {
+        let word = id.position() / 64;
+        if self.words.len() <= word {
+            self.words.resize(word + 1, 0);
+        }
+        if let Some(bits) = self.words.get_mut(word) {
+            *bits |= 1 << (id.position() % 64);
+        }
+    }
+
+    /// Adds all rules of another set.
+    pub fn extend(&mut self, other: &RuleSet) {
+        if self.words.len() < other.words.len() {
+            self.words.resize(other.words.len(), 0);
+        }
+        for (mine, theirs) in self.words.iter_mut().zip(&other.words) {
+            *mine |= theirs;
+        }
+    }
+
+    /// Whether a rule is in it.
+    #[must_use]
+    pub fn contains(&self, id: RuleId) -> bool {
+        self.words.get(id.position() / 64).is_some_and(|bits| bits >> (id.position() % 64) & 1 == 1)
+    }
+
+    /// Whether no rule is in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.words.iter().all(|bits| *bits == 0)
+    }
+}

@@ -1,0 +1,82 @@
+//! What a rule looks at, and what it must not look at.
+
+use std::sync::Arc;
+
+use portcullis_seclang::vocabulary::Variable;
+
+use crate::{
+    operators::{Found, Operate},
+    variables::Meaning,
+};
+
+/// A compiled regular expression for names; built as `@rx` builds its own.
+#[derive(Clone, Debug)]
+pub struct Regex {
+    operate: Arc<dyn Operate>,
+}
+
+impl Regex {
+    /// Takes a built `@rx` for what it is.
+    #[must_use]
+    pub fn new(operate: Arc<dyn Operate>) -> Self {
+        Self { operate }
+    }
+
+    /// Whether the pattern is found anywhere in `input`. A pattern that gives up counts as found.
+    #[must_use]
+    pub fn is_match(&self, input: &[u8]) -> bool {
+        self.operate.evaluate(input, None, false, &mut Found::default())
+    }
+}
+
+/// Which members of a collection. Names are compared without regard to ASCII case (ModSecurity v2 and v3).
+#[derive(Clone, Debug)]
+pub enum Selector {
+    /// `ARGS:foo`
+    Name(Box<[u8]>),
+    /// `ARGS:/^foo/`
+    Regex(Regex),
+}
+
+impl Selector {
+    /// Whether a member is selected.
+    #[must_use]
+    pub fn covers(&self, member: &[u8]) -> bool {
+        match self {
+            Self::Name(name) => name.eq_ignore_ascii_case(member),
+            Self::Regex(regex) => regex.is_match(member),
+        }
+    }
+}
+
+/// A target of a rule.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Which variable or collection.
+    pub variable: Variable,
+    /// Which members of it; all when absent.
+    pub selector: Option<Selector>,
+    /// `&ARGS`: the number of values is the one value.
+    pub count: bool,
+    /// As written, for reports of counts and single values.
+    pub label: Arc<str>,
+    /// How its values are found.
+    pub(crate) meaning: Meaning,
+}
+
+/// Values that a rule leaves out: `!ARGS:foo`, `ctl:ruleRemoveTargetById=1;ARGS:foo`.
+#[derive(Clone, Debug)]
+pub struct Exclusion {
+    /// Of exactly this collection: `!ARGS:foo` does not reach `ARGS_GET:foo`, as in ModSecurity v2 and v3.
+    pub variable: Variable,
+    /// The members left out; the whole collection when absent.
+    pub selector: Option<Selector>,
+}
+
+impl Exclusion {
+    /// Whether a value is left out.
+    #[must_use]
+    pub fn covers(&self, variable: Variable, member: &[u8]) -> bool {
+        self.variable == variable && self.selector.as_ref().is_none_or(|selector| selector.covers(member))
+    }
+}

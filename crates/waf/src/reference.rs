@@ -1,0 +1,10 @@
+//! The plain evaluator: every rule asks every value, in order. It is what a faster one has to agree with.
+//!
+//! Semantics are ModSecurity v3's but where a comment says otherwise.
+
+mod expand;
+mod phase;
+mod rule;
+
+pub(crate) use expand::expand;
+pub(crate) use phase::Run;

@@ -1,0 +1,169 @@
+//! A phase: its rules in order, with skips, removals and the disruptive actions.
+
+use std::sync::Arc;
+
+use super::expand;
+use crate::{
+    ir::{Disruption, MarkerId, Rule, Scope, Skip, Step},
+    state::State,
+    transaction::{Disposition, Intervention, MatchedRule, Mode, Verdict},
+};
+
+/// A transaction as it runs.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) state: State,
+    /// What the configuration allows at most.
+    pub(super) mode: Mode,
+    pub(super) keeps_values: bool,
+    pub(super) matched: Vec<MatchedRule>,
+    pub(super) intervention: Option<Intervention>,
+    pub(super) enforced: bool,
+    /// A rule with `auditlog` matched.
+    pub(super) audited: bool,
+    /// `skipAfter` waits for its marker, into later phases if need be (trap 34: v3 and Coraza).
+    skipping_to: Option<MarkerId>,
+    allowed: Option<Scope>,
+}
+
+impl Run {
+    pub(crate) fn new(state: State, mode: Mode) -> Self {
+        Self {
+            state,
+            mode,
+            keeps_values: false,
+            matched: Vec::new(),
+            intervention: None,
+            enforced: false,
+            audited: false,
+            skipping_to: None,
+            allowed: None,
+        }
+    }
+
+    pub(crate) fn keep_values(&mut self) {
+        self.keeps_values = true;
+    }
+
+    /// What is enforced now: the weaker of what the configuration and the rules say.
+    pub(crate) fn mode(&self) -> Mode {
+        match (self.mode, self.state.controls.engine) {
+            (Mode::Off, _) | (_, Mode::Off) => Mode::Off,
+            (Mode::Detect, _) | (_, Mode::Detect) => Mode::Detect,
+            (Mode::Block, Mode::Block) => Mode::Block,
+        }
+    }
+
+    /// What matched, what was decided, whether that was enforced, whether a match asked for the audit log.
+    pub(crate) fn outcome(self) -> (State, Vec<MatchedRule>, Option<Intervention>, bool, bool) {
+        (self.state, self.matched, self.intervention, self.enforced, self.audited)
+    }
+
+    /// An intervention of the engine itself, which no rule asked for: a limit was passed. It has the rule number 0.
+    pub(crate) fn refuse(&mut self, phase: u8, status: u16) -> Verdict {
+        self.intervene(Intervention { rule: 0, phase, disposition: Disposition::Deny(status) })
+    }
+
+    /// Runs a phase, 1 to 5. After an enforced intervention only phase 5 runs (trap 38).
+    pub(crate) fn phase(&mut self, phase: u8) -> Verdict {
+        if let Some(intervention) = self.intervention.as_ref().filter(|_| self.enforced && phase < 5) {
+            return Verdict::Intervene(intervention.clone());
+        }
+        if self.mode() == Mode::Off || self.passes_over(phase) {
+            return Verdict::Pass;
+        }
+        let program = Arc::clone(&self.state.program);
+        // Rules of a phase to be skipped; it ends with the phase (trap 35: Coraza and the manual; v3 carries it on).
+        let mut skipping: u32 = 0;
+        for step in program.phase(phase) {
+            let id = match (*step, self.skipping_to) {
+                (Step::Marker(marker), wanted) => {
+                    if wanted == Some(marker) {
+                        self.skipping_to = None;
+                    }
+                    continue;
+                }
+                (Step::Rule(_), Some(_)) => continue,
+                (Step::Rule(id), None) => id,
+            };
+            if skipping > 0 {
+                skipping -= 1;
+                continue;
+            }
+            if self.state.controls.removes(id) {
+                continue;
+            }
+            let Some(rule) = program.rule(id) else { continue };
+            if !self.evaluate(id, rule) {
+                continue;
+            }
+            match rule.skip {
+                Some(Skip::Rules(rules)) => skipping = rules,
+                Some(Skip::After(marker)) => self.skipping_to = Some(marker),
+                None => {}
+            }
+            if self.disrupt(rule, phase) || self.mode() == Mode::Off {
+                break;
+            }
+        }
+        if phase < 5 && self.state.tx.overflowed() {
+            // Variables that could not be kept may be the ones that count: refuse rather than guess.
+            return self.refuse(phase, 413);
+        }
+        match &self.intervention {
+            Some(intervention) if self.enforced && phase < 5 => Verdict::Intervene(intervention.clone()),
+            _ => Verdict::Pass,
+        }
+    }
+
+    /// Whether `allow` lets this phase pass (trap 36): everything but logging, or the request. `allow:phase` ends with its phase.
+    fn passes_over(&mut self, phase: u8) -> bool {
+        match self.allowed {
+            Some(Scope::All) => phase < 5,
+            Some(Scope::Request) => phase < 3,
+            Some(Scope::Phase) | None => {
+                self.allowed = None;
+                false
+            }
+        }
+    }
+
+    /// Carries a matched rule's disruptive action out. Says whether the phase ends.
+    fn disrupt(&mut self, rule: &Rule, phase: u8) -> bool {
+        let disposition = match &rule.disruption {
+            Disruption::Pass => return false,
+            // In DetectionOnly `allow` has no effect either (trap 36), so that what would be found is found.
+            Disruption::Allow(scope) => {
+                let allows = self.mode() == Mode::Block;
+                if allows {
+                    self.allowed = Some(*scope);
+                }
+                return allows;
+            }
+            Disruption::Deny(status) => Disposition::Deny(*status),
+            Disruption::Drop => Disposition::Drop,
+            Disruption::Redirect(status, location) => {
+                Disposition::Redirect(*status, printable(&expand(&self.state, location)))
+            }
+        };
+        // It is too late to stop anything in phase 5.
+        if phase >= 5 {
+            return false;
+        }
+        self.intervene(Intervention { rule: rule.id, phase, disposition }) != Verdict::Pass
+    }
+
+    fn intervene(&mut self, intervention: Intervention) -> Verdict {
+        let enforces = self.mode() == Mode::Block;
+        if self.intervention.is_none() || (enforces && !self.enforced) {
+            self.intervention = Some(intervention.clone());
+            self.enforced = enforces;
+        }
+        if enforces { Verdict::Intervene(intervention) } else { Verdict::Pass }
+    }
+}
+
+/// A location without bytes that would end a header field.
+fn printable(location: &[u8]) -> Vec<u8> {
+    location.iter().copied().filter(|byte| !byte.is_ascii_control()).collect()
+}

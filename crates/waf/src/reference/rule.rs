@@ -1,0 +1,227 @@
+//! One rule: its links in order, for each the values of its targets, for each value the transformations and the operator.
+
+use std::{cell::RefCell, sync::Arc};
+
+use portcullis_transform::{Context, Transformation};
+
+use super::{Run, expand};
+use crate::{
+    actions::{effects, setvar},
+    ir::{Exclusion, Link, Rule, RuleId, Template, Test},
+    limits,
+    operators::{Found, Undecided},
+    state::{State, Value},
+    transaction::{MatchedRule, MatchedTarget},
+    variables::{self, Item},
+};
+
+impl Run {
+    /// Whether the whole chain matched. If so, everything but the disruptive action has been done.
+    ///
+    /// Trap 2, as v3: `setvar` acts at once, for every value that matches, even if a later link fails; the rest acts only when the whole
+    /// chain matched, the innermost link's first.
+    pub(super) fn evaluate(&mut self, id: RuleId, rule: &Rule) -> bool {
+        self.state.rule = Some(id);
+        self.state.matched.begin_rule();
+        let excluded = self.state.controls.excluded(id);
+        let mut told = Told::default();
+        for link in &rule.links {
+            if !self.link(rule, link, &excluded, &mut told) {
+                return false;
+            }
+        }
+        for effect in rule.links.iter().rev().flat_map(|link| &link.effects) {
+            effects::run(&mut self.state, effect);
+        }
+        if let Some(severity) = rule.meta.severity {
+            self.state.highest_severity = self.state.highest_severity.min(severity);
+        }
+        self.record(rule, told);
+        true
+    }
+
+    fn link(&mut self, rule: &Rule, link: &Link, excluded: &[Arc<Exclusion>], told: &mut Told) -> bool {
+        let Some(test) = &link.test else {
+            self.act(rule, link, told);
+            return true;
+        };
+        let mut matched = false;
+        let mut items = Vec::new();
+        for target in &link.targets {
+            items.clear();
+            let covered = |variable, member: &[u8]| {
+                variables::covered(&link.exclusions, variable, member)
+                    || variables::covered(excluded.iter().map(AsRef::as_ref), variable, member)
+            };
+            variables::collect(&self.state, target, &covered, &mut items);
+            for item in items.drain(..) {
+                matched |= self.value(rule, link, test, &item, told);
+            }
+        }
+        matched
+    }
+
+    /// Tests one value, with `multiMatch` in every form it takes (trap 7), and acts on every match (trap 1).
+    fn value(&mut self, rule: &Rule, link: &Link, test: &Test, item: &Item, told: &mut Told) -> bool {
+        let forms = forms(&self.state, link, &item.value);
+        let mut matched = false;
+        for form in forms {
+            let expanded = test.argument.as_ref().map(|template| expand(&self.state, template));
+            let mut found = Found::default();
+            let hit = test.operate.evaluate(&form, expanded.as_deref(), link.capture, &mut found);
+            if !self.decide(hit, test, &found) {
+                continue;
+            }
+            matched = true;
+            if hit && link.capture && found.undecided.is_none() {
+                self.capture(&found);
+            }
+            told.target(&item.name, hit.then_some(&found));
+            self.state.matched.add(Arc::clone(&item.name), form);
+            self.act(rule, link, told);
+        }
+        matched
+    }
+
+    /// Takes negation and operators that gave up into account.
+    fn decide(&mut self, hit: bool, test: &Test, found: &Found) -> bool {
+        match found.undecided {
+            None => hit != test.negated,
+            Some(Undecided::LimitExceeded) => {
+                // Fail closed, and where ModSecurity's recommended rule looks: `TX:/^MSC_/ "!@streq 0"`.
+                self.state.pattern_limits = true;
+                self.state.tx.set(b"MSC_PCRE_LIMITS_EXCEEDED", Arc::from(&b"1"[..]));
+                true
+            }
+            Some(Undecided::InvalidPattern) => {
+                self.state.pattern_error = true;
+                self.state.tx.set(b"MSC_PCRE_ERROR", Arc::from(&b"1"[..]));
+                hit != test.negated
+            }
+        }
+    }
+
+    /// Trap 8: a match that captures forgets all of `TX.0` to `TX.9` first, as v2 does, so that a group that took no part never shows
+    /// what another match left behind (v3's stale captures were CVE-2026-21876).
+    fn capture(&mut self, found: &Found) {
+        const NAMES: [&[u8]; 10] = [b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9"];
+        for (position, name) in NAMES.iter().enumerate() {
+            match found.captures.get(position) {
+                Some(Some(text)) => self.state.tx.set(name, Arc::from(text.as_slice())),
+                _ => self.state.tx.unset(name),
+            }
+        }
+    }
+
+    /// What happens for every match of a link.
+    fn act(&mut self, rule: &Rule, link: &Link, told: &mut Told) {
+        for set_var in &link.set_vars {
+            setvar::run(&mut self.state, set_var);
+        }
+        if self.keeps_values {
+            told.message = Some(self.shown(&rule.meta.message_template));
+            told.log_data = rule.meta.log_data.as_ref().map(|template| self.shown(template));
+        }
+    }
+
+    fn shown(&self, template: &Template) -> Vec<u8> {
+        let text = expand(&self.state, template);
+        text.get(..limits::VALUE_IN_REPORT).unwrap_or(&text).to_vec()
+    }
+
+    fn record(&mut self, rule: &Rule, told: Told) {
+        self.audited |= rule.meta.audit;
+        if self.matched.len() >= limits::MATCHED_RULES {
+            return;
+        }
+        self.matched.push(MatchedRule {
+            id: rule.id,
+            phase: rule.phase,
+            severity: rule.meta.severity,
+            message: Arc::clone(&rule.meta.message),
+            tags: Arc::clone(&rule.meta.tags),
+            targets: told.targets,
+            logged: rule.meta.log,
+            audited: rule.meta.audit,
+            log_data: told.log_data,
+            expanded_message: told.message,
+        });
+    }
+}
+
+/// What a rule will say about its match.
+#[derive(Debug, Default)]
+struct Told {
+    targets: Vec<MatchedTarget>,
+    message: Option<Vec<u8>>,
+    log_data: Option<Vec<u8>>,
+}
+
+impl Told {
+    fn target(&mut self, name: &[u8], found: Option<&Found>) {
+        if self.targets.len() < limits::MATCHED_TARGETS {
+            self.targets.push(MatchedTarget {
+                variable: printable(name),
+                offset: found.map_or(0, |found| found.offset),
+                length: found.map_or(0, |found| found.length),
+            });
+        }
+    }
+}
+
+/// A name that can stand in a log: cut after 128 bytes, control bytes, `\` and bytes beyond ASCII escaped.
+fn printable(name: &[u8]) -> String {
+    let name = name.get(..limits::NAME_IN_REPORT).unwrap_or(name);
+    name.iter().flat_map(|byte| std::ascii::escape_default(*byte)).map(char::from).collect()
+}
+
+thread_local! {
+    /// Buffers that transformations write into, kept from value to value.
+    static BUFFERS: RefCell<(Vec<u8>, Vec<u8>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+}
+
+/// Capacity above which a buffer is not kept.
+const KEPT: usize = 1 << 20;
+
+/// The forms in which a value is tested: the transformed one, or with `multiMatch` the original and each that a transformation changed.
+fn forms(state: &State, link: &Link, value: &Value) -> Vec<Value> {
+    if link.transformations.is_empty() {
+        return vec![Arc::clone(value)];
+    }
+    let context = Context { unicode_map: state.program.settings().unicode_map.as_ref() };
+    if link.multi_match {
+        let mut forms = vec![Arc::clone(value)];
+        let mut current = Arc::clone(value);
+        for transformation in &link.transformations {
+            let changed = transform(std::slice::from_ref(transformation), &current, &context);
+            if let Some(changed) = changed {
+                forms.push(Arc::clone(&changed));
+                current = changed;
+            }
+        }
+        return forms;
+    }
+    vec![transform(&link.transformations, value, &context).unwrap_or_else(|| Arc::clone(value))]
+}
+
+/// Applies transformations in order; `None` when nothing changed.
+fn transform(chain: &[&'static Transformation], value: &[u8], context: &Context<'_>) -> Option<Value> {
+    BUFFERS.with_borrow_mut(|(current, next)| {
+        let mut changed = false;
+        for transformation in chain {
+            next.clear();
+            let input = if changed { current.as_slice() } else { value };
+            if (transformation.apply)(input, next, context) {
+                std::mem::swap(current, next);
+                changed = true;
+            }
+        }
+        let result = changed.then(|| Arc::from(current.as_slice()));
+        for buffer in [current, next] {
+            if buffer.capacity() > KEPT {
+                *buffer = Vec::new();
+            }
+        }
+        result
+    })
+}

@@ -1,0 +1,205 @@
+//! The body of a request, unfolded by the processor that its type or a rule asked for.
+//!
+//! Choices: a content type selects its processor by prefix (trap 23: v3; Coraza compares the whole value), JSON and XML too, which
+//! ModSecurity leaves to three rules of its recommended set-up. `REQUEST_BODY` is there for any body (trap 22: v3). An empty body is not
+//! parsed (trap 20). Whatever was read before an error stays visible, and `REQBODY_ERROR` says so; it is `0`, not absent, otherwise (43).
+
+use std::sync::Arc;
+
+use portcullis_body::{BodyError, Field, Limits, json, multipart, urlencoded, xml};
+
+use super::{Member, Value};
+use crate::ir::Settings;
+
+/// A body processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Processor {
+    /// `URLENCODED`
+    UrlEncoded,
+    /// `MULTIPART`
+    Multipart,
+    /// `JSON`
+    Json,
+    /// `XML`
+    Xml,
+}
+
+impl Processor {
+    /// As it stands in `REQBODY_PROCESSOR` and `ctl:requestBodyProcessor`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UrlEncoded => "URLENCODED",
+            Self::Multipart => "MULTIPART",
+            Self::Json => "JSON",
+            Self::Xml => "XML",
+        }
+    }
+
+    /// Finds a processor by name, ASCII case ignored.
+    #[must_use]
+    pub fn find(name: &[u8]) -> Option<Self> {
+        [Self::UrlEncoded, Self::Multipart, Self::Json, Self::Xml]
+            .into_iter()
+            .find(|processor| processor.name().as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    /// The processor of a content type.
+    #[must_use]
+    pub fn of_content_type(value: &[u8]) -> Option<Self> {
+        let value = value.trim_ascii_start().to_ascii_lowercase();
+        let end = value.iter().position(|byte| matches!(byte, b';' | b' ' | b'\t' | b','));
+        let essence = value.get(..end.unwrap_or(value.len())).unwrap_or(&[]);
+        if value.starts_with(b"application/x-www-form-urlencoded") {
+            Some(Self::UrlEncoded)
+        } else if value.starts_with(b"multipart/form-data") {
+            Some(Self::Multipart)
+        } else if value.starts_with(b"application/json")
+            || (essence.starts_with(b"application/") && essence.ends_with(b"+json"))
+        {
+            Some(Self::Json)
+        } else if value.starts_with(b"application/xml")
+            || value.starts_with(b"text/xml")
+            || (essence.starts_with(b"application/") && essence.ends_with(b"+xml"))
+        {
+            Some(Self::Xml)
+        } else {
+            None
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Body {
+    /// `REQBODY_PROCESSOR`, chosen by content type when the head is read.
+    pub(crate) processor: Option<Processor>,
+    /// `REQUEST_BODY`; absent until phase 2.
+    pub(crate) raw: Option<Value>,
+    pub(crate) args: Vec<Member>,
+    /// `FILES`: the client's file name by field name (trap 45).
+    pub(crate) files: Vec<Member>,
+    /// `FILES_TMP_CONTENT`: the content by field name.
+    pub(crate) contents: Vec<Member>,
+    /// `MULTIPART_PART_HEADERS`: header line by part name (trap 47).
+    pub(crate) part_headers: Vec<Member>,
+    pub(crate) flags: multipart::Flags,
+    pub(crate) xml: Option<xml::Document>,
+    pub(crate) error: Option<String>,
+    pub(crate) urlencoded_error: bool,
+    /// `INBOUND_DATA_ERROR`: longer than `SecRequestBodyLimit`.
+    pub(crate) beyond_limit: bool,
+}
+
+impl Body {
+    /// Keeps a body and unfolds it.
+    pub(crate) fn read(&mut self, raw: &[u8], content_type: &[u8], settings: &Settings) {
+        self.raw = Some(Arc::from(raw));
+        let Some(processor) = self.processor.filter(|_| !raw.is_empty()) else { return };
+        if let Some(limit) = settings.request_body_no_files_limit
+            && processor != Processor::Multipart
+            && raw.len() > limit
+        {
+            // Trap 42: parsing is skipped, and rules on REQBODY_ERROR refuse the request (v3).
+            self.fail(format!("the body without files has more than {limit} bytes"));
+            return;
+        }
+        let limits = Limits {
+            fields: settings.arguments_limit,
+            depth: settings.json_depth_limit,
+            ..Limits::default()
+        };
+        match processor {
+            Processor::UrlEncoded => {
+                let form = urlencoded::parse(raw, settings.argument_separator, &limits);
+                self.urlencoded_error = form.invalid_escape;
+                self.args = members(form.fields);
+                if form.truncated {
+                    self.fail(format!("more than {} arguments", limits.fields));
+                }
+            }
+            Processor::Json => {
+                let (fields, error) = json::flatten(raw, &limits);
+                self.args = members(fields);
+                self.note(error);
+            }
+            Processor::Xml => {
+                let (document, error) = xml::parse(raw, &limits);
+                self.xml = Some(document);
+                self.note(error);
+            }
+            Processor::Multipart => self.read_multipart(raw, content_type, &limits, settings),
+        }
+    }
+
+    /// Notes an error; the first one stays.
+    pub(crate) fn fail(&mut self, message: String) {
+        self.error.get_or_insert(message);
+    }
+
+    fn note(&mut self, error: Option<BodyError>) {
+        if let Some(error) = error {
+            self.fail(error.message);
+        }
+    }
+
+    fn read_multipart(&mut self, raw: &[u8], content_type: &[u8], limits: &Limits, settings: &Settings) {
+        let (body, error) = multipart::parse(content_type, raw, limits);
+        self.flags = body.flags;
+        self.note(error);
+        let mut without_files: usize = 0;
+        for part in body.parts {
+            let name: Value = Arc::from(part.name);
+            for line in part.headers {
+                self.part_headers.push(Member { name: Arc::clone(&name), value: Arc::from(line) });
+            }
+            match part.filename {
+                Some(filename) => {
+                    self.files.push(Member { name: Arc::clone(&name), value: Arc::from(filename) });
+                    self.contents.push(Member { name, value: Arc::from(part.content) });
+                }
+                None => {
+                    without_files = without_files.saturating_add(part.content.len());
+                    self.args.push(Member { name, value: Arc::from(part.content) });
+                }
+            }
+        }
+        if self.args.len() > settings.arguments_limit {
+            self.fail(format!("more than {} arguments", settings.arguments_limit));
+        }
+        if settings.upload_file_limit.is_some_and(|limit| self.files.len() > limit) {
+            self.flags.file_limit_exceeded = true;
+        }
+        if settings.request_body_no_files_limit.is_some_and(|limit| without_files > limit) {
+            self.fail("the body without files is longer than its limit".to_owned());
+        }
+    }
+}
+
+fn members(fields: Vec<Field>) -> Vec<Member> {
+    fields
+        .into_iter()
+        .map(|field| Member { name: Arc::from(field.name), value: Arc::from(field.value) })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_types_select_processors_by_prefix() {
+        for (value, processor) in [
+            ("application/x-www-form-urlencoded; charset=utf-8", Some(Processor::UrlEncoded)),
+            ("Multipart/Form-Data; boundary=x", Some(Processor::Multipart)),
+            ("application/json;charset=utf-8", Some(Processor::Json)),
+            ("application/problem+json ; a", Some(Processor::Json)),
+            ("text/xml", Some(Processor::Xml)),
+            ("application/soap+xml; charset=utf-8", Some(Processor::Xml)),
+            ("multipart/mixed; boundary=x", None),
+            ("text/plain", None),
+            ("", None),
+        ] {
+            assert_eq!(Processor::of_content_type(value.as_bytes()), processor, "{value}");
+        }
+    }
+}

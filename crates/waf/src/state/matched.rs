@@ -1,0 +1,44 @@
+//! `MATCHED_VAR`, `MATCHED_VARS` and their names.
+
+use std::sync::Arc;
+
+use super::{Member, Value};
+use crate::limits;
+
+/// What matched last, and what matched in this chain so far.
+///
+/// `MATCHED_VARS` starts empty with every head and grows from link to link (trap 5): ModSecurity v2 and Coraza; v3 empties it only after
+/// a rule that did not match. `MATCHED_VAR` stays until the next match. Values are the transformed ones.
+#[derive(Debug, Default)]
+pub(crate) struct Matched {
+    pub(crate) last: Option<Member>,
+    pub(crate) all: Vec<Member>,
+}
+
+impl Matched {
+    pub(crate) fn begin_rule(&mut self) {
+        self.all.clear();
+    }
+
+    pub(crate) fn add(&mut self, name: Value, value: Value) {
+        let member = Member { name, value };
+        if self.all.len() < limits::MATCHED_VARS {
+            self.all.push(member.clone());
+        }
+        self.last = Some(member);
+    }
+}
+
+/// `ARGS:q` of a collection and a member; the bare collection for a single value.
+pub(crate) fn full_name(collection: &str, member: Option<&[u8]>) -> Value {
+    match member {
+        None => Arc::from(collection.as_bytes()),
+        Some(member) => {
+            let mut name = Vec::with_capacity(collection.len() + 1 + member.len());
+            name.extend_from_slice(collection.as_bytes());
+            name.push(b':');
+            name.extend_from_slice(member);
+            Arc::from(name)
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The body of the request.
+
+use std::sync::Arc;
+
+use portcullis_seclang::vocabulary::Variable as V;
+
+use super::{
+    Line,
+    Meaning::{Collection, Refused, Single},
+    Visit, line,
+};
+use crate::state::{State, decimal, flag};
+
+pub(super) const LINES: &[Line] = &[
+    line(V::RequestBody, Single(|state| state.body.raw.clone())),
+    line(
+        V::RequestBodyLength,
+        Single(|state| Some(decimal(state.body.raw.as_ref().map_or(0, |body| body.len())))),
+    ),
+    // Present and empty when no processor was chosen, so that `!@rx` rules see it (v2; CRS 901340 relies on it).
+    line(
+        V::ReqbodyProcessor,
+        Single(|state| {
+            let processor = state.controls.processor.or(state.body.processor);
+            Some(Arc::from(processor.map_or("", |processor| processor.name()).as_bytes()))
+        }),
+    ),
+    // "0" must be there for `!@eq 0` rules (trap 43).
+    line(V::ReqbodyError, Single(|state| Some(flag(state.body.error.is_some())))),
+    line(V::ReqbodyProcessorError, Single(|state| Some(flag(state.body.error.is_some())))),
+    line(V::ReqbodyErrorMsg, Single(|state| Some(Arc::from(message(state))))),
+    line(V::ReqbodyProcessorErrorMsg, Single(|state| Some(Arc::from(message(state))))),
+    line(V::InboundDataError, Single(|state| Some(flag(state.body.beyond_limit)))),
+    line(V::Xml, Collection(xml)),
+    line(
+        V::StreamInputBody,
+        Refused("the body is inspected whole, there is no stream of it", "use REQUEST_BODY"),
+    ),
+];
+
+/// The two paths the CRS asks for (trap 21: `/*` is one value, the text of the root joined).
+pub(crate) const XML_PATHS: [&[u8]; 2] = [b"/*", b"//@*"];
+
+fn message(state: &State) -> &[u8] {
+    state.body.error.as_deref().unwrap_or_default().as_bytes()
+}
+
+fn xml(state: &State, visit: &mut Visit<'_>) {
+    let Some(document) = &state.body.xml else { return };
+    let [text, attributes] = XML_PATHS;
+    visit(&Arc::from(text), &Arc::from(document.text.as_slice()));
+    for value in &document.attributes {
+        visit(&Arc::from(attributes), &Arc::from(value.as_slice()));
+    }
+}

@@ -1,0 +1,22 @@
+//! The last match.
+
+use std::sync::Arc;
+
+use portcullis_seclang::vocabulary::Variable as V;
+
+use super::{
+    Line,
+    Meaning::{Collection, Single},
+    line,
+    request::{members, names},
+};
+
+pub(super) const LINES: &[Line] = &[
+    line(V::MatchedVar, Single(|state| state.matched.last.as_ref().map(|member| Arc::clone(&member.value)))),
+    line(
+        V::MatchedVarName,
+        Single(|state| state.matched.last.as_ref().map(|member| Arc::clone(&member.name))),
+    ),
+    line(V::MatchedVars, Collection(|state, visit| members(&state.matched.all, visit))),
+    line(V::MatchedVarsNames, Collection(|state, visit| names(&state.matched.all, visit))),
+];
