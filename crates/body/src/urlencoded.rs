@@ -84,6 +84,8 @@ fn digit(byte: u8) -> u8 {
 mod tests {
     use super::*;
 
+    type Case = (&'static [u8], &'static [(&'static str, &'static str)], bool);
+
     fn form(input: &[u8]) -> (Vec<(String, String)>, bool) {
         let form = parse(input, b'&', &Limits::default());
         assert!(!form.truncated);
@@ -96,7 +98,7 @@ mod tests {
 
     #[test]
     fn pairs() {
-        let table: &[(&[u8], &[(&str, &str)], bool)] = &[
+        let table: &[Case] = &[
             (b"", &[], false),
             (b"a=1&b=2", &[("a", "1"), ("b", "2")], false),
             (b"a=1&a=2", &[("a", "1"), ("a", "2")], false),

@@ -2,6 +2,8 @@
 //!
 //! Invariant: every byte of the body is part of a boundary line, a header line or the content of a part, or sets a flag.
 
+use memchr::memmem::Finder;
+
 use super::{
     Flags, Multipart, Part,
     boundary::is_space,
@@ -11,8 +13,8 @@ use crate::{BodyError, Limits};
 
 pub(super) struct Parser<'a> {
     boundary: Vec<u8>,
-    /// `--` and the boundary.
-    delimiter: Vec<u8>,
+    /// `--` and the boundary, with what a search for it needs: every line of an upload is searched.
+    delimiter: Finder<'static>,
     limits: &'a Limits,
     flags: Flags,
     parts: Vec<Part>,
@@ -45,7 +47,7 @@ enum Next {
 
 impl<'a> Parser<'a> {
     pub(super) fn new(boundary: Vec<u8>, flags: Flags, limits: &'a Limits) -> Self {
-        let delimiter = [b"--", boundary.as_slice()].concat();
+        let delimiter = Finder::new(&[b"--", boundary.as_slice()].concat()).into_owned();
         Self {
             boundary,
             delimiter,
@@ -89,7 +91,7 @@ impl<'a> Parser<'a> {
     fn line(&mut self, line: &[u8]) -> Next {
         // Two dashes and a bare line feed are too short to look like anything.
         if line.starts_with(b"--") && line.len() > 3 {
-            if line.starts_with(&self.delimiter) {
+            if line.starts_with(self.delimiter.needle()) {
                 // Where content must begin a boundary is content: its line end belongs to the head of the part.
                 if self.boundaries == 0 || self.open.as_ref().is_some_and(|open| open.content_seen) {
                     return self.boundary_line(line);
@@ -105,7 +107,7 @@ impl<'a> Parser<'a> {
             } else {
                 self.flags.unmatched_boundary = 1;
             }
-        } else if memchr::memmem::find(line, &self.delimiter).is_some() {
+        } else if self.delimiter.find(line).is_some() {
             self.flags.unmatched_boundary = 1;
         }
         match &mut self.open {
@@ -121,12 +123,12 @@ impl<'a> Parser<'a> {
 
     /// The final boundary without a line end, with which a body may end.
     fn is_last_words(&self, line: &[u8]) -> bool {
-        line.strip_prefix(self.delimiter.as_slice()) == Some(b"--")
+        line.strip_prefix(self.delimiter.needle()) == Some(b"--")
     }
 
     /// A line that starts with the boundary.
     fn boundary_line(&mut self, line: &[u8]) -> Next {
-        let end = &line[self.delimiter.len()..];
+        let end = &line[self.delimiter.needle().len()..];
         let (last, end) = match end {
             [b'-', b'-', end @ ..] => (true, end),
             _ => (false, end),
