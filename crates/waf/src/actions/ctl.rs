@@ -53,8 +53,7 @@ fn controls(
         Ctl::RequestBodyProcessor => Processor::find(value)
             .map(|processor| vec![Control::BodyProcessor(processor)])
             .ok_or_else(|| "takes URLENCODED, MULTIPART, JSON or XML".to_owned()),
-        // REQUEST_BODY is there for any body (trap 24: v3), so there is nothing to force.
-        Ctl::ForceRequestBodyVariable => on_off(value).map(|_| Vec::new()),
+        Ctl::ForceRequestBodyVariable => one(Control::ForceRequestBody(on_off(value)?)),
         Ctl::AuditLogParts => {
             compiler.note_replaced(
                 action.span,

@@ -92,6 +92,8 @@ pub enum Control {
     ResponseBodyAccess(bool),
     /// `requestBodyProcessor`
     BodyProcessor(Processor),
+    /// `forceRequestBodyVariable`
+    ForceRequestBody(bool),
     /// `ruleRemoveById|ByTag|ByMsg`
     RemoveRules(Arc<RuleSet>),
     /// `ruleRemoveTargetById|ByTag|ByMsg`

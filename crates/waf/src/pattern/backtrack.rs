@@ -98,14 +98,20 @@ fn write(node: &Node, text: &mut String) {
             text.push_str(if *greed == Greed::Lazy { "?)" } else { ")" });
         }
         Node::Atomic(node) => wrap("(?>", node, text),
-        Node::Look { behind, negative, node } => {
-            let opening = match (behind, negative) {
-                (false, false) => "(?=",
-                (false, true) => "(?!",
-                (true, false) => "(?<=",
-                (true, true) => "(?<!",
-            };
-            wrap(opening, node, text);
+        Node::Look { behind: false, negative, node } => {
+            wrap(if *negative { "(?!" } else { "(?=" }, node, text);
+        }
+        // Alternatives apart, so that each look-behind has one length: a step back, no search backwards.
+        Node::Look { behind: true, negative: true, node } => {
+            node.branches().iter().for_each(|branch| wrap("(?<!", branch, text));
+        }
+        Node::Look { behind: true, negative: false, node } => {
+            text.push_str("(?:");
+            for (index, branch) in node.branches().iter().enumerate() {
+                text.push_str(if index > 0 { "|" } else { "" });
+                wrap("(?<=", branch, text);
+            }
+            text.push(')');
         }
         Node::BackReference { group, ignore_case } => {
             text.push_str(&format!("(?{}:\\{group})", if *ignore_case { "i" } else { "" }));

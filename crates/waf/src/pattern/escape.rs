@@ -2,7 +2,7 @@
 
 use super::{
     PatternError,
-    parse::{Flags, Parser, literal},
+    parse::{Flags, Parser, counts, literal},
     tree::{Anchor, ByteSet, Node},
 };
 
@@ -39,6 +39,10 @@ impl Parser<'_> {
             b'A' => Node::Anchor(Anchor::Start),
             b'z' => Node::Anchor(Anchor::End),
             b'Z' => Node::Anchor(Anchor::EndOrFinalNewline),
+            b'N' if self.peek() == Some(b'{') && counts(self.rest()).is_none() => {
+                self.position = begin;
+                return Err(self.unsupported("\\N{..}"));
+            }
             b'N' => Node::Class(ByteSet::of(b"\n").complement()),
             b'R' => any_newline(),
             b'1'..=b'9' => self.digits(begin, flags)?,

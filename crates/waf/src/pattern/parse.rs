@@ -11,8 +11,6 @@ use super::{
 const MAX_DEPTH: usize = 250;
 /// Largest repeat count, PCRE2's too.
 const MAX_REPEAT: u32 = 65_535;
-/// Quantifiers on top of each other: `a{2}{3}` are two.
-const MAX_STACKED: usize = 8;
 
 /// Modes that inline flags change.
 #[derive(Clone, Copy, Debug)]
@@ -108,8 +106,10 @@ impl<'a> Parser<'a> {
                     self.position += 1;
                     branches.push(Node::concat(std::mem::take(&mut items)));
                 }
-                Some(b'*' | b'+' | b'?') => return Err(self.error("quantifier follows nothing")),
                 Some(_) => {
+                    if self.quantifier()?.is_some() {
+                        return Err(self.error("quantifier follows nothing that can be repeated"));
+                    }
                     if let Some(atom) = self.atom(&mut flags)? {
                         items.push(self.quantified(atom, flags)?);
                     }
@@ -179,23 +179,30 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn quantified(&mut self, mut node: Node, flags: Flags) -> Result<Node, PatternError> {
-        for _ in 0..MAX_STACKED {
-            self.skip_ignored(flags)?;
-            if self.quoted {
-                return Ok(node);
-            }
-            let Some((min, max)) = self.quantifier()? else { return Ok(node) };
-            let greed = if self.eat(b"?") {
-                Greed::Lazy
-            } else if self.eat(b"+") {
-                Greed::Possessive
-            } else {
-                Greed::Greedy
-            };
-            node = Node::Repeat { node: Box::new(node), min, max, greed };
+    /// PCRE2 allows one quantifier, and none after an anchor that stands alone.
+    fn quantified(&mut self, node: Node, flags: Flags) -> Result<Node, PatternError> {
+        self.skip_ignored(flags)?;
+        let begin = self.position;
+        if self.quoted {
+            return Ok(node);
         }
-        Err(self.error(format!("more than {MAX_STACKED} quantifiers on top of each other")))
+        let Some((min, max)) = self.quantifier()? else { return Ok(node) };
+        if matches!(node, Node::Anchor(_)) {
+            return Err(PatternError::new(begin, "quantifier follows an anchor"));
+        }
+        if flags.extended {
+            self.skip_ignored(flags)?;
+        }
+        let greed = if self.quoted {
+            Greed::Greedy
+        } else if self.eat(b"?") {
+            Greed::Lazy
+        } else if self.eat(b"+") {
+            Greed::Possessive
+        } else {
+            Greed::Greedy
+        };
+        Ok(repeat(node, min, max, greed))
     }
 
     /// `{` that starts no complete quantifier is a literal. `{,3}` is one until PCRE2 10.42 and a quantifier since: refused, as are the
@@ -243,8 +250,15 @@ impl<'a> Parser<'a> {
             [(&b"="[..], false, false), (b"!", false, true), (b"<=", true, false), (b"<!", true, true)]
         {
             if self.eat(opening) {
-                let node = Box::new(self.body(*flags, opened)?);
-                return Ok(Some(Node::Look { behind, negative, node }));
+                let node = self.body(*flags, opened)?;
+                if behind && !node.branches().iter().all(|branch| branch.fixed_length().is_some()) {
+                    return Err(PatternError::new(
+                        opened,
+                        "look-behind of no fixed length is not supported in patterns",
+                    )
+                    .help("only its alternatives may differ in length, as until PCRE2 10.42"));
+                }
+                return Ok(Some(Node::Look { behind, negative, node: Box::new(node) }));
             }
         }
         if self.eat(b":") {
@@ -256,6 +270,9 @@ impl<'a> Parser<'a> {
         for (opening, closing) in [(&b"P<"[..], b'>'), (b"<", b'>'), (b"'", b'\'')] {
             if self.eat(opening) {
                 let name = self.name(closing)?;
+                if self.names.iter().any(|(known, _)| *known == name) {
+                    return Err(self.error(format!("two groups are called {}", name.escape_ascii())));
+                }
                 self.groups += 1;
                 let index = self.groups;
                 self.names.push((name, index));
@@ -282,7 +299,8 @@ impl<'a> Parser<'a> {
             return Err(PatternError::new(opened, "group without a closing parenthesis")
                 .help("write \\( for a literal parenthesis"));
         }
-        Ok(node)
+        // A quantifier may follow a group that holds an anchor, but not the anchor itself.
+        Ok(if matches!(node, Node::Anchor(_)) { Node::Concat(vec![node]) } else { node })
     }
 
     fn inline_flags(&mut self, flags: &mut Flags, opened: usize) -> Result<Option<Node>, PatternError> {
@@ -339,6 +357,20 @@ impl<'a> Parser<'a> {
     }
 }
 
+/// What has no width is there or not, however often it is repeated.
+fn repeat(node: Node, min: u32, max: Option<u32>, greed: Greed) -> Node {
+    if node.fixed_length() != Some(0) {
+        return Node::Repeat { node: Box::new(node), min, max, greed };
+    }
+    match (min, max, greed) {
+        (_, Some(0), _) => Node::Empty,
+        (1.., ..) => node,
+        (0, _, Greed::Lazy) => Node::Alternation(vec![Node::Empty, node]),
+        (0, _, Greed::Greedy) => Node::Alternation(vec![node, Node::Empty]),
+        (0, _, Greed::Possessive) => Node::Atomic(Box::new(Node::Alternation(vec![node, Node::Empty]))),
+    }
+}
+
 pub(super) fn literal(byte: u8, flags: Flags) -> Node {
     if flags.ignore_case && byte.is_ascii_alphabetic() {
         Node::Class(ByteSet::of(&[byte]).fold_case())
@@ -356,7 +388,7 @@ fn is_ambiguous(text: &[u8]) -> bool {
 }
 
 /// `{3}`, `{3,}`, `{3,5}` and their length.
-fn counts(text: &[u8]) -> Option<((u32, Option<u32>), usize)> {
+pub(super) fn counts(text: &[u8]) -> Option<((u32, Option<u32>), usize)> {
     let length = text.iter().position(|byte| *byte == b'}')?;
     let inside = text.get(1..length)?;
     let number =

@@ -28,7 +28,8 @@ fn escapes_are_pcres() {
         (r"(?x) a b # c", b"ab", Some((0, 2))),
         (r"a{", b"a{", Some((0, 2))),
         (r"a{,}", b"a{,}", Some((0, 4))),
-        (r"a{2}{3}", b"aaaaaaa", Some((0, 6))),
+        (r"(?:a{2}){3}", b"aaaaaaa", Some((0, 6))),
+        (r"(?:$)?a", b"a", Some((0, 1))),
         ("\u{b4}", "\u{b4}".as_bytes(), Some((0, 2))),
     ] {
         assert_eq!(span(SINGLE, pattern, input), expected, "{pattern}");
@@ -132,6 +133,10 @@ fn what_cannot_be_done_is_refused_by_name() {
         ("a)", "opening"),
         ("[a", "closing"),
         ("*a", "nothing"),
+        ("a|{2}", "nothing"),
+        ("a{2}{3}", "nothing"),
+        ("^*", "anchor"),
+        ("(?<=a+)b", "look-behind"),
         ("a{3,2}", "order"),
         ("a{70000}", "65535"),
         ("a{,3}", "differently"),

@@ -129,6 +129,35 @@ impl Node {
         if nodes.len() == 1 { nodes.swap_remove(0) } else { Node::Alternation(nodes) }
     }
 
+    /// The alternatives of an alternation, else the node alone.
+    pub(super) fn branches(&self) -> &[Node] {
+        match self {
+            Node::Alternation(nodes) => nodes,
+            node => std::slice::from_ref(node),
+        }
+    }
+
+    /// The length in bytes of everything it matches, if there is only one.
+    pub(super) fn fixed_length(&self) -> Option<u32> {
+        match self {
+            Node::Empty | Node::Anchor(_) | Node::Look { .. } => Some(0),
+            Node::Byte(_) | Node::Class(_) => Some(1),
+            Node::Capture(_, node) | Node::Atomic(node) => node.fixed_length(),
+            Node::Concat(nodes) => {
+                nodes.iter().try_fold(0_u32, |length, node| length.checked_add(node.fixed_length()?))
+            }
+            Node::Alternation(nodes) => {
+                let mut lengths = nodes.iter().map(Node::fixed_length);
+                let first = lengths.next()??;
+                lengths.all(|length| length == Some(first)).then_some(first)
+            }
+            Node::Repeat { node, min, max, .. } if *max == Some(*min) => {
+                node.fixed_length()?.checked_mul(*min)
+            }
+            Node::Repeat { .. } | Node::BackReference { .. } => None,
+        }
+    }
+
     /// Whether it can match the empty string somewhere.
     pub(super) fn is_nullable(&self) -> bool {
         match self {

@@ -1,7 +1,7 @@
 //! The body of a request, unfolded by the processor that its type or a rule asked for.
 //!
 //! Choices: a content type selects its processor by prefix (trap 23: v3; Coraza compares the whole value), JSON and XML too, which
-//! ModSecurity leaves to three rules of its recommended set-up. `REQUEST_BODY` is there for any body (trap 22: v3). An empty body is not
+//! ModSecurity leaves to three rules of its recommended set-up. An empty body is not
 //! parsed (trap 20). Whatever was read before an error stays visible, and `REQBODY_ERROR` says so; it is `0`, not absent, otherwise (43).
 
 use std::sync::Arc;
@@ -73,7 +73,7 @@ impl Processor {
 pub(crate) struct Body {
     /// `REQBODY_PROCESSOR`, chosen by content type when the head is read.
     pub(crate) processor: Option<Processor>,
-    /// `REQUEST_BODY`; absent until phase 2.
+    /// The body as received; absent until phase 2.
     pub(crate) raw: Option<Value>,
     pub(crate) args: Vec<Member>,
     /// `FILES`: the client's file name by field name (trap 45).

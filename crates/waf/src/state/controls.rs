@@ -17,6 +17,8 @@ pub(crate) struct Controls {
     pub(crate) response_body_access: bool,
     /// `ctl:requestBodyProcessor`, stronger than the content type.
     pub(crate) processor: Option<Processor>,
+    /// `ctl:forceRequestBodyVariable`
+    pub(crate) forces_request_body: bool,
     removed: RuleSet,
     excluded: Vec<(Arc<RuleSet>, Arc<Exclusion>)>,
 }
@@ -29,6 +31,7 @@ impl Controls {
             request_body_access: settings.request_body_access,
             response_body_access: settings.response_body_access,
             processor: None,
+            forces_request_body: false,
             removed: RuleSet::default(),
             excluded: Vec::new(),
         }
@@ -41,6 +44,7 @@ impl Controls {
             Control::RequestBodyAccess(on) => self.request_body_access = *on,
             Control::ResponseBodyAccess(on) => self.response_body_access = *on,
             Control::BodyProcessor(processor) => self.processor = Some(*processor),
+            Control::ForceRequestBody(on) => self.forces_request_body = *on,
             Control::RemoveRules(rules) => self.removed.extend(rules),
             // Beyond the bound an exclusion has no effect: the rule inspects more, never less.
             Control::RemoveTargets(rules, exclusion) => {

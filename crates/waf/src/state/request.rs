@@ -2,7 +2,7 @@
 //!
 //! Choices: the target is cut at the first raw `?` and `#`, then decoded; v3 decodes first, so that `/a%3f<attack>` hides the attack from
 //! `REQUEST_FILENAME`. `REQUEST_URI` is percent-decoded and has no host (trap 27: v3). `REQUEST_FILENAME` is decoded, `REQUEST_BASENAME`
-//! is absent for a path that ends in a slash (trap 28: v3). A fragment is cut from both, kept in `REQUEST_URI_RAW` and `REQUEST_LINE`
+//! is empty, not absent, for a path that ends in a slash (trap 28: CRS 920200 needs it there). A fragment is cut from both, kept in `REQUEST_URI_RAW` and `REQUEST_LINE`
 //! (trap 29). Cookies are split on `;` and the first `=`, neither decoded nor unquoted (trap 30).
 
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub(crate) struct Request {
     pub(crate) uri_raw: Value,
     pub(crate) uri: Value,
     pub(crate) filename: Value,
-    pub(crate) basename: Option<Value>,
+    pub(crate) basename: Value,
     pub(crate) query: Value,
     pub(crate) protocol: Value,
     pub(crate) line: Value,
@@ -64,8 +64,7 @@ impl Request {
         self.uri = Arc::from(percent_decoded(path_and_query));
         let filename = percent_decoded(path);
         let last = filename.iter().rposition(|byte| matches!(byte, b'/' | b'\\'));
-        self.basename =
-            last.and_then(|at| filename.get(at + 1..)).filter(|name| !name.is_empty()).map(Arc::from);
+        self.basename = Arc::from(last.and_then(|at| filename.get(at + 1..)).unwrap_or(&[]));
         self.filename = Arc::from(filename);
         self.query = Arc::from(query);
         let form = urlencoded::parse(query, separator, limits);
@@ -173,16 +172,16 @@ mod tests {
     fn a_target_is_cut_before_it_is_decoded() {
         let request = request("/a%3fb%23c/d.php?x=%31#f");
         assert_eq!(text(&request.filename), "/a?b#c/d.php");
-        assert_eq!(request.basename.as_ref().map(text).as_deref(), Some("d.php"));
+        assert_eq!(text(&request.basename), "d.php");
         assert_eq!(text(&request.query), "x=%31");
         assert_eq!(text(&request.uri), "/a?b#c/d.php?x=1");
         assert_eq!(text(&request.line), "GET /a%3fb%23c/d.php?x=%31#f HTTP/1.1");
     }
 
     #[test]
-    fn a_directory_has_no_basename() {
-        assert!(request("/a/").basename.is_none());
-        assert_eq!(request("/a\\b").basename.as_ref().map(text).as_deref(), Some("b"));
+    fn a_directory_has_an_empty_basename() {
+        assert_eq!(text(&request("/a/").basename), "");
+        assert_eq!(text(&request("/a\\b").basename), "b");
     }
 
     #[test]

@@ -9,10 +9,10 @@ use super::{
     Meaning::{Collection, Refused, Single},
     Visit, line,
 };
-use crate::state::{State, decimal, flag};
+use crate::state::{Processor, State, Value, decimal, flag};
 
 pub(super) const LINES: &[Line] = &[
-    line(V::RequestBody, Single(|state| state.body.raw.clone())),
+    line(V::RequestBody, Single(request_body)),
     line(
         V::RequestBodyLength,
         Single(|state| Some(decimal(state.body.raw.as_ref().map_or(0, |body| body.len())))),
@@ -40,6 +40,18 @@ pub(super) const LINES: &[Line] = &[
 
 /// The two paths the CRS asks for (trap 21: `/*` is one value, the text of the root joined).
 pub(crate) const XML_PATHS: [&[u8]; 2] = [b"/*", b"//@*"];
+
+/// Trap 22: the raw body of XML and multipart is there only if `ctl:forceRequestBodyVariable` asks for it, since its parts are (v2, and
+/// what the CRS expects: element names and the bytes of uploads are no attacks). That of JSON is there, as in v3: an argument below an
+/// array is not called by its key alone. Beyond v2 it is there too when no processor reads it, or one could not read it to the end.
+fn request_body(state: &State) -> Option<Value> {
+    let taken_apart = matches!(
+        state.controls.processor.or(state.body.processor),
+        Some(Processor::Xml | Processor::Multipart)
+    );
+    let visible = !taken_apart || state.controls.forces_request_body || state.body.error.is_some();
+    state.body.raw.clone().filter(|_| visible)
+}
 
 fn message(state: &State) -> &[u8] {
     state.body.error.as_deref().unwrap_or_default().as_bytes()

@@ -18,7 +18,7 @@ pub(super) const LINES: &[Line] = &[
     line(V::RequestUri, Single(|state| Some(Arc::clone(&state.request.uri)))),
     line(V::RequestUriRaw, Single(|state| Some(Arc::clone(&state.request.uri_raw)))),
     line(V::RequestFilename, Single(|state| Some(Arc::clone(&state.request.filename)))),
-    line(V::RequestBasename, Single(|state| state.request.basename.clone())),
+    line(V::RequestBasename, Single(|state| Some(Arc::clone(&state.request.basename)))),
     // The whole path: there is no script to cut off (v3 too).
     line(V::PathInfo, Single(|state| Some(Arc::clone(&state.request.filename)))),
     line(V::QueryString, Single(|state| Some(Arc::clone(&state.request.query)))),
