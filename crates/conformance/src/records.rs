@@ -113,7 +113,7 @@ impl State {
         let ids = line["waf"]["rules"].as_array().into_iter().flatten().filter_map(Value::as_u64);
         let logged: Vec<u64> = ids.collect();
         let event = self.by_id.get(id_of(line));
-        let entries = event.and_then(|event| event["matched"].as_array());
+        let entries = event.and_then(|event| event["rules"].as_array());
         let mut rules: Vec<Rule> = entries
             .into_iter()
             .flatten()
@@ -130,9 +130,8 @@ impl State {
 /// Rule ids that an access line has room for; those of a longer list stand in the audit event alone.
 const ACCESS_LINE_RULES: usize = 64;
 
-/// The access line and the audit event name the id differently.
 fn id_of(record: &Value) -> &str {
-    record["request_id"].as_str().or_else(|| record["id"].as_str()).unwrap_or_default()
+    record["request_id"].as_str().unwrap_or_default()
 }
 
 fn rule(rule: &Value) -> Option<Rule> {
@@ -141,7 +140,8 @@ fn rule(rule: &Value) -> Option<Rule> {
     }
     let id = rule["id"].as_u64()?;
     let text = |name: &str| rule[name].as_str().unwrap_or_default().to_owned();
-    Some(Rule { id, line: format!("[id \"{id}\"] [msg \"{}\"] [data \"{}\"]", text("msg"), text("logdata")) })
+    let (message, data) = (text("message"), text("log_data"));
+    Some(Rule { id, line: format!("[id \"{id}\"] [msg \"{message}\"] [data \"{data}\"]") })
 }
 
 #[cfg(test)]
@@ -158,7 +158,7 @@ mod tests {
         .unwrap();
         std::fs::write(
             dir.path().join("audit.log"),
-            "{\"id\":\"a\",\"matched\":[{\"id\":1,\"msg\":\"m\",\"logdata\":\"d\"},{\"id\":2}]}\n",
+            "{\"request_id\":\"a\",\"rules\":[{\"id\":1,\"logged\":true,\"message\":\"m\",\"log_data\":\"d\"},{\"id\":2,\"logged\":false}]}\n",
         )
         .unwrap();
         let records = Records::new(dir.path());

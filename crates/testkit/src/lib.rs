@@ -16,6 +16,8 @@ pub use certificates::{Authority, Leaf};
 pub use client::{Client, Wire};
 pub use edge::{Backend, Edge, EdgeConfig, Start, free_port};
 pub use h2::{Frame, H2Answer, h2_exchange, h2_raw};
+/// Request types for [`h2_exchange`].
+pub use http;
 pub use http1::{Answer, Received};
 pub use journal::Journal;
 pub use upstream::{RecordingUpstream, Reply};

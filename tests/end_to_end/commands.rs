@@ -1,0 +1,102 @@
+//! Commands: exit codes and what they say.
+
+use std::path::Path;
+
+use portcullis_testkit::{Backend, Edge, EdgeConfig, RecordingUpstream, Reply};
+
+use crate::support::{BINARY, portcullis};
+
+/// A configuration in a directory with everything it names.
+fn prepared(change: impl FnOnce(&mut EdgeConfig)) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let upstream = RecordingUpstream::plain(|_| Reply::new(200, "")).unwrap();
+    let mut config = EdgeConfig::with_backend(Backend::plain("backend", &upstream));
+    change(&mut config);
+    let authority = portcullis_testkit::Authority::new("test");
+    authority.leaf(&["localhost"]).write(dir.path(), "edge").unwrap();
+    std::fs::write(dir.path().join("before.conf"), &config.before).unwrap();
+    std::fs::write(dir.path().join("after.conf"), &config.after).unwrap();
+    std::fs::write(dir.path().join("config.toml"), config.text(dir.path())).unwrap();
+    dir
+}
+
+fn check(dir: &Path, flag: &[&str]) -> (Option<i32>, String) {
+    let config = dir.join("config.toml");
+    let mut arguments = flag.to_vec();
+    let config = config.to_string_lossy().into_owned();
+    arguments.extend(["--config", &config]);
+    let output = portcullis(&arguments);
+    (
+        output.status.code(),
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr),
+    )
+}
+
+#[test]
+fn a_good_configuration_checks_with_0() {
+    let dir = prepared(|_| {});
+    let (code, said) = check(dir.path(), &["check"]);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = check(dir.path(), &["-t"]);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn every_problem_of_a_bad_configuration_is_told_at_once_with_78() {
+    let dir = prepared(|config| {
+        config.limits = "conections = 5\nhead_timeout = \"soon\"".to_owned();
+        config.routes = vec![("/".to_owned(), "nobody".to_owned())];
+    });
+    let (code, said) = check(dir.path(), &["check"]);
+    assert_eq!(code, Some(78), "{said}");
+    for part in ["config.toml:", "conections", "connections", "head_timeout", "nobody"] {
+        assert!(said.contains(part), "{part} in:\n{said}");
+    }
+}
+
+#[test]
+fn missing_files_stop_the_start() {
+    for (name, what) in [("edge.pem", "certificate"), ("edge.key", "key"), ("after.conf", "rules")] {
+        let dir = prepared(|config| config.after = "# own rules\n".to_owned());
+        std::fs::remove_file(dir.path().join(name)).unwrap();
+        let (code, said) = check(dir.path(), &["check"]);
+        assert_eq!(code, Some(78), "{what}: {said}");
+        assert!(said.contains(name), "{what}: {said}");
+    }
+}
+
+#[test]
+fn a_rule_that_cannot_work_stops_the_start_and_is_shown() {
+    let rule = "SecRule ARGS \"@rx (\" \"id:1000001,phase:2,deny\"\n";
+    let upstream = RecordingUpstream::plain(|_| Reply::new(200, "")).unwrap();
+    let config = EdgeConfig {
+        after: rule.to_owned(),
+        ..EdgeConfig::with_backend(Backend::plain("backend", &upstream))
+    };
+    let start = Edge::start(Path::new(BINARY), config).err().unwrap();
+    assert_eq!(start.status.unwrap().code(), Some(78), "{}", start.log);
+    assert!(start.log.contains("after.conf:1"), "{}", start.log);
+}
+
+#[test]
+fn version_names_the_product() {
+    let output = portcullis(&["version"]);
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stdout).contains(env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn rules_check_accepts_good_files_and_shows_bad_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let good = dir.path().join("good.conf");
+    std::fs::write(&good, "SecRule ARGS \"@contains x\" \"id:1,phase:2,pass\"\n").unwrap();
+    let output = portcullis(&["rules", "check", &good.to_string_lossy()]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let bad = dir.path().join("bad.conf");
+    std::fs::write(&bad, "SecRule ARGS \"@contians x\" \"id:1,phase:2,pass\"\n").unwrap();
+    let output = portcullis(&["rules", "check", &bad.to_string_lossy()]);
+    assert!(!output.status.success());
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("bad.conf:1") && said.contains("contains"), "{said}");
+}

@@ -1,0 +1,14 @@
+//! End to end: the built binary between real clients (our own, curl, openssl) and a backend that records every byte.
+//!
+//! A module is a topic. Rules are those embedded in the binary unless the module says otherwise.
+
+mod attacks;
+mod commands;
+mod crs;
+mod gate;
+mod records;
+mod reload;
+mod support;
+mod tls;
+mod uploads;
+mod upstream;
