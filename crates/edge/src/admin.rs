@@ -1,0 +1,32 @@
+//! What the admin listener answers: numbers, liveness, readiness. It changes nothing and tells nothing of any request.
+
+use bytes::Bytes;
+
+use crate::{answer::Answer, edge::Edge, gate::Head};
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// Prometheus' text format.
+const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Answers `/metrics`, `/livez` and `/readyz`.
+pub(crate) fn answer(edge: &Edge, head: &Head) -> Answer {
+    if !matches!(head.method(), b"GET" | b"HEAD") {
+        return text(405, "only GET\n");
+    }
+    match head.target().split(|byte| *byte == b'?').next().unwrap_or(&[]) {
+        b"/metrics" => {
+            edge.metrics.set_buffered_bytes(edge.buffered.used());
+            Answer::new(200, METRICS, edge.metrics.render().into())
+        }
+        b"/livez" => text(200, "alive\n"),
+        // A load balancer takes a draining edge out before its listeners close.
+        b"/readyz" if edge.is_draining() => text(503, "draining\n"),
+        b"/readyz" => text(200, "ready\n"),
+        _ => text(404, "/metrics /livez /readyz\n"),
+    }
+}
+
+fn text(status: u16, body: &'static str) -> Answer {
+    Answer::new(status, TEXT, Bytes::from_static(body.as_bytes()))
+}

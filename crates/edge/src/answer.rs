@@ -1,0 +1,308 @@
+//! Every answer that the edge makes itself. [`Refusal`] is the closed list of why; this file alone turns one into bytes.
+//!
+//! A client learns the status, a title and its request id, never a rule or a product's name (RFC 9457). HTTPS answers carry HSTS
+//! (RFC 6797, section 7.1), plain ones must not (section 7.2).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use pingora_core::protocols::http::ServerSession;
+use pingora_http::ResponseHeader;
+use portcullis_waf::{Disposition, Intervention};
+use serde_json::json;
+use tokio::time::{Instant, timeout_at};
+
+use crate::{request_id, snapshot::Snapshot};
+
+/// How long a client that is still sending its refused body is listened to, so that it gets to read the answer.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Bytes of a refused body that are thrown away before the connection is closed over the client's head.
+const LINGER_BYTES: usize = 16 << 20;
+
+/// Why a request is not served, each with a reason that names it in logs and metrics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    // Before a head was read.
+    ConnectionLimit,
+    HandshakeTimeout,
+    HandshakeFailed,
+    HeadTimeout,
+    // The head.
+    HeadTooLarge,
+    TooManyFields,
+    FieldTooLarge,
+    TargetTooLong,
+    BadRequestLine,
+    BadLineEnd,
+    BadTarget,
+    BadField,
+    BadHost,
+    BadFraming,
+    BadUpgrade,
+    UnknownVersion,
+    UnknownTransferCoding,
+    Http2StreamError,
+    Http2ConnectionError,
+    ParsersDisagree,
+    // Admission.
+    MethodNotAllowed,
+    UnknownHost,
+    UnknownPath,
+    UnmetExpectation,
+    // The body.
+    BodyTooLarge,
+    BodyTimeout,
+    BadBody,
+    Overloaded,
+    // The rules.
+    Rules(Intervention),
+    EnginePanic,
+    AnswerTooLong,
+    // The backend.
+    UpstreamUnresolved,
+    UpstreamConnect,
+    UpstreamTls,
+    UpstreamTimeout,
+    UpstreamReset,
+    UpstreamAnswer,
+    // Neither side's fault, or no one left to tell.
+    ClientGone,
+    Internal,
+}
+
+impl Refusal {
+    /// Its name in logs and metrics.
+    pub(crate) fn reason(&self) -> &'static str {
+        self.row().0
+    }
+
+    /// Status of the answer; zero where there is none.
+    pub(crate) fn status(&self) -> u16 {
+        match self {
+            Self::Rules(Intervention { disposition, .. }) => match disposition {
+                Disposition::Deny(status) | Disposition::Redirect(status, _) => *status,
+                Disposition::Drop => 0,
+            },
+            refusal => refusal.row().1,
+        }
+    }
+
+    fn row(&self) -> (&'static str, u16) {
+        match self {
+            Self::ConnectionLimit => ("connection_limit", 0),
+            Self::HandshakeTimeout => ("handshake_timeout", 0),
+            Self::HandshakeFailed => ("handshake_failed", 0),
+            Self::HeadTimeout => ("head_timeout", 408),
+            Self::HeadTooLarge => ("head_too_large", 431),
+            Self::TooManyFields => ("too_many_fields", 431),
+            Self::FieldTooLarge => ("field_too_large", 431),
+            Self::TargetTooLong => ("target_too_long", 414),
+            Self::BadRequestLine => ("bad_request_line", 400),
+            Self::BadLineEnd => ("bad_line_end", 400),
+            Self::BadTarget => ("bad_target", 400),
+            Self::BadField => ("bad_field", 400),
+            Self::BadHost => ("bad_host", 400),
+            Self::BadFraming => ("bad_framing", 400),
+            Self::BadUpgrade => ("bad_upgrade", 400),
+            Self::UnknownVersion => ("unknown_version", 505),
+            Self::UnknownTransferCoding => ("unknown_transfer_coding", 501),
+            Self::Http2StreamError => ("h2_stream_error", 0),
+            Self::Http2ConnectionError => ("h2_connection_error", 0),
+            Self::ParsersDisagree => ("parsers_disagree", 400),
+            Self::MethodNotAllowed => ("method_not_allowed", 405),
+            Self::UnknownHost => ("unknown_host", 421),
+            Self::UnknownPath => ("unknown_path", 404),
+            Self::UnmetExpectation => ("unmet_expectation", 417),
+            Self::BodyTooLarge => ("body_too_large", 413),
+            Self::BodyTimeout => ("body_timeout", 408),
+            Self::BadBody => ("bad_body", 400),
+            Self::Overloaded => ("overloaded", 503),
+            Self::Rules(_) => ("waf", 403),
+            Self::EnginePanic => ("engine_panic", 500),
+            Self::AnswerTooLong => ("answer_too_long", 502),
+            Self::UpstreamUnresolved => ("upstream_unresolved", 502),
+            Self::UpstreamConnect => ("upstream_connect", 502),
+            Self::UpstreamTls => ("upstream_tls", 502),
+            Self::UpstreamTimeout => ("upstream_timeout", 504),
+            Self::UpstreamReset => ("upstream_reset", 502),
+            Self::UpstreamAnswer => ("upstream_answer", 502),
+            Self::ClientGone => ("client_gone", 0),
+            Self::Internal => ("internal", 500),
+        }
+    }
+}
+
+/// What is done towards the client.
+#[derive(Clone, Debug)]
+pub(crate) enum Reply {
+    Answer(Answer),
+    /// The connection, or over HTTP/2 the stream, ends without a word.
+    Drop,
+}
+
+/// A whole answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) fields: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    /// An answer with a body of this media type. `hsts` is absent on plain HTTP.
+    pub(crate) fn new(status: u16, media_type: &'static str, body: Bytes) -> Self {
+        let fields = vec![
+            (header::CONTENT_TYPE, HeaderValue::from_static(media_type)),
+            (header::CONTENT_LENGTH, HeaderValue::from(body.len())),
+            (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        ];
+        Self { status, fields, body }
+    }
+
+    pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.fields.push((name, value));
+        self
+    }
+
+    /// As bytes of HTTP/1.1, after which the connection is closed.
+    pub(crate) fn to_http1(&self, to_head: bool) -> Bytes {
+        let reason = StatusCode::from_u16(self.status).ok().and_then(|status| status.canonical_reason());
+        let mut bytes = format!("HTTP/1.1 {} {}\r\n", self.status, reason.unwrap_or("")).into_bytes();
+        for (name, value) in &self.fields {
+            bytes.extend_from_slice(name.as_str().as_bytes());
+            bytes.extend_from_slice(b": ");
+            bytes.extend_from_slice(value.as_bytes());
+            bytes.extend_from_slice(b"\r\n");
+        }
+        bytes.extend_from_slice(b"connection: close\r\n\r\n");
+        if !to_head {
+            bytes.extend_from_slice(&self.body);
+        }
+        bytes.into()
+    }
+
+    pub(crate) fn header(&self) -> Option<Box<ResponseHeader>> {
+        let mut header = ResponseHeader::build(self.status, Some(self.fields.len())).ok()?;
+        for (name, value) in &self.fields {
+            header.insert_header(name.clone(), value.clone()).ok()?;
+        }
+        Some(Box::new(header))
+    }
+}
+
+/// What a refusal means to a client over HTTPS.
+pub(crate) fn over_https(refusal: &Refusal, request_id: &str, snapshot: &Snapshot) -> Reply {
+    match over_http(refusal, request_id) {
+        Reply::Answer(answer) => {
+            Reply::Answer(answer.with(header::STRICT_TRANSPORT_SECURITY, snapshot.hsts.clone()))
+        }
+        Reply::Drop => Reply::Drop,
+    }
+}
+
+/// What a refusal means to a client over plain HTTP.
+pub(crate) fn over_http(refusal: &Refusal, request_id: &str) -> Reply {
+    let status = refusal.status();
+    let Ok(code) = StatusCode::from_u16(status) else { return Reply::Drop };
+    let body = json!({
+        "type": "about:blank",
+        "title": code.canonical_reason().unwrap_or("Refused"),
+        "status": status,
+        "instance": request_id,
+    });
+    let mut answer = Answer::new(status, "application/problem+json", body.to_string().into());
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        answer = answer.with(HeaderName::from_static(request_id::FIELD), id);
+    }
+    match refusal {
+        Refusal::MethodNotAllowed => {
+            let allowed = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+            answer = answer.with(header::ALLOW, allowed);
+        }
+        Refusal::Overloaded => answer = answer.with(header::RETRY_AFTER, HeaderValue::from_static("1")),
+        Refusal::Rules(Intervention { disposition: Disposition::Redirect(_, location), .. }) => {
+            if let Ok(location) = HeaderValue::from_bytes(location) {
+                answer = answer.with(header::LOCATION, location);
+            }
+        }
+        _ => {}
+    }
+    Reply::Answer(answer)
+}
+
+/// Sends it, and closes an HTTP/1 connection whose request was not read to its end.
+///
+/// Failures are not told: a client that is gone needs no answer, and the record says what was meant.
+pub(crate) async fn send(session: &mut ServerSession, reply: Reply) {
+    let Reply::Answer(answer) = reply else {
+        session.set_keepalive(None);
+        session.shutdown().await;
+        return;
+    };
+    let Some(header) = answer.header() else { return };
+    let unread = !session.is_body_done();
+    // A client that waits for 100 sends nothing more once it has its answer (RFC 9110, section 10.1.1).
+    let waits = session.get_header(header::EXPECT).is_some() && session.body_bytes_read() == 0;
+    if unread {
+        session.set_keepalive(None);
+    }
+    let to_head = session.req_header().method == http::Method::HEAD;
+    if session.write_response_header(header).await.is_err() {
+        return;
+    }
+    let written = if to_head || answer.body.is_empty() {
+        session.finish_body().await
+    } else {
+        session.write_response_body(answer.body, true).await
+    };
+    if written.is_ok() && unread && !waits && !session.is_http2() {
+        linger(session).await;
+    }
+}
+
+/// Closing with unread bytes in the kernel's buffer resets the connection, and the reset may overtake the answer (RFC 9112, 9.6).
+async fn linger(session: &mut ServerSession) {
+    let deadline = Instant::now() + LINGER;
+    let mut thrown_away = 0;
+    while let Ok(Ok(Some(chunk))) = timeout_at(deadline, session.read_request_body()).await {
+        thrown_away += chunk.len();
+        if thrown_away > LINGER_BYTES {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_names_the_request_and_nothing_of_ours() {
+        let Reply::Answer(answer) = over_http(&Refusal::UnknownPath, "an-id-of-it") else {
+            panic!("an answer was due")
+        };
+        assert_eq!(answer.status, 404);
+        let body: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
+        assert_eq!(body["instance"], "an-id-of-it");
+        let text = String::from_utf8_lossy(&answer.to_http1(false)).to_ascii_lowercase();
+        assert!(text.contains("connection: close") && text.contains("x-request-id: an-id-of-it"));
+        for word in ["server:", "portcullis", "pingora", "strict-transport"] {
+            assert!(!text.contains(word), "{word}");
+        }
+        assert!(!answer.to_http1(true).ends_with(&answer.body));
+    }
+
+    #[test]
+    fn the_disposition_of_a_rule_is_carried_out() {
+        let refusal = |disposition| Refusal::Rules(Intervention { rule: 1, phase: 1, disposition });
+        assert!(matches!(over_http(&refusal(Disposition::Drop), "id"), Reply::Drop));
+        let Reply::Answer(answer) = over_http(&refusal(Disposition::Redirect(302, b"/x".to_vec())), "id")
+        else {
+            panic!("an answer was due")
+        };
+        assert_eq!(answer.status, 302);
+        assert!(answer.fields.iter().any(|(name, value)| name == header::LOCATION && value == "/x"));
+    }
+}

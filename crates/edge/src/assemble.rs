@@ -1,0 +1,191 @@
+//! Configuration in, [`Snapshot`] out: reads every file the configuration names, and collects every problem before it gives up.
+//!
+//! Runs off the request path, at start, at reload and for `check`. It changes nothing but the logs it opens.
+
+mod embedded;
+mod loader;
+mod rules;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use portcullis_config::{Config, Loaded, Surroundings, WafMode};
+use portcullis_diag::{Diagnostic, Sources};
+use portcullis_telemetry::Metrics;
+use portcullis_waf::Program;
+
+use crate::{
+    codes,
+    logs::Logs,
+    problem::StartError,
+    snapshot::Snapshot,
+    tls,
+    upstream::{self, Upstream},
+};
+
+pub use loader::FileLoader;
+pub use rules::{LoadedRules, RuleSet, load_rules};
+
+/// Where a configuration comes from; asked again at every reload.
+#[derive(Clone)]
+pub struct ConfigSource {
+    base: PathBuf,
+    load: Arc<dyn Fn(&mut Sources) -> Loaded + Send + Sync>,
+}
+
+impl ConfigSource {
+    /// A `config.toml`. `rules/crs` is looked for beside it.
+    #[must_use]
+    pub fn file(path: &Path) -> Self {
+        let base = path.parent().unwrap_or(Path::new("")).to_owned();
+        let path = path.to_owned();
+        Self { base, load: Arc::new(move |sources| load_file(&path, sources)) }
+    }
+
+    /// A configuration made by code. `base` stands for the directory of the file.
+    #[must_use]
+    pub fn function(base: &Path, load: impl Fn(&mut Sources) -> Loaded + Send + Sync + 'static) -> Self {
+        Self { base: base.to_owned(), load: Arc::new(load) }
+    }
+
+    pub(crate) fn load(&self, sources: &mut Sources) -> Loaded {
+        (self.load)(sources)
+    }
+
+    pub(crate) fn base(&self) -> &Path {
+        &self.base
+    }
+}
+
+impl std::fmt::Debug for ConfigSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConfigSource").field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+/// Reads a configuration and everything it names, and reports; nothing is opened for writing and no socket is bound.
+#[must_use]
+pub fn check(config_path: &Path) -> (Sources, Vec<Diagnostic>) {
+    let source = ConfigSource::file(config_path);
+    let mut sources = Sources::new();
+    let mut loaded = source.load(&mut sources);
+    if let Some(config) = loaded.config {
+        let parts = Parts::read(config, source.base(), &mut sources);
+        loaded.diagnostics.extend(parts.diagnostics);
+    }
+    (sources, loaded.diagnostics)
+}
+
+/// A new snapshot and the warnings that came with it.
+#[derive(Debug)]
+pub(crate) struct Assembled {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) sources: Sources,
+    pub(crate) warnings: Vec<Diagnostic>,
+}
+
+/// Makes a snapshot. `previous` is the one in force: its logs are kept where their settings are the same, and what only a restart
+/// can change must be as it was.
+///
+/// # Errors
+/// All problems found.
+pub(crate) fn assemble(
+    source: &ConfigSource,
+    previous: Option<&Snapshot>,
+    metrics: &Metrics,
+) -> Result<Assembled, StartError> {
+    let mut sources = Sources::new();
+    let Loaded { config, mut diagnostics } = source.load(&mut sources);
+    let Some(config) = config else { return Err(StartError::Config { sources, diagnostics }) };
+    if let Some(previous) = previous {
+        diagnostics.extend(needs_restart(&previous.config, &config));
+    }
+    let parts = Parts::read(config, source.base(), &mut sources);
+    diagnostics.extend(parts.diagnostics);
+    if diagnostics.iter().any(Diagnostic::is_error) {
+        return Err(StartError::Config { sources, diagnostics });
+    }
+    let (Some(tls), Some((program, rule_set))) = (parts.tls, parts.rules) else {
+        return Err(StartError::Config { sources, diagnostics });
+    };
+    let logs = match Logs::open(&parts.config.log, previous.map(|previous| &previous.logs), metrics) {
+        Ok(logs) => logs,
+        Err((name, error)) => {
+            let message = format!("the {name} log cannot be opened: {error}");
+            let remedy = "make its directory, or give the edge the right to write there";
+            diagnostics.push(Diagnostic::error(codes::UNWRITABLE_LOG, message).help(remedy));
+            return Err(StartError::Config { sources, diagnostics });
+        }
+    };
+    let snapshot = Arc::new(Snapshot::new(parts.config, tls, program, rule_set, parts.upstreams, logs));
+    Ok(Assembled { snapshot, sources, warnings: diagnostics })
+}
+
+/// What the files said, as far as they could be read.
+struct Parts {
+    config: Config,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    rules: Option<(Program, RuleSet)>,
+    upstreams: Vec<Arc<Upstream>>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Parts {
+    fn read(config: Config, base: &Path, sources: &mut Sources) -> Self {
+        let mut diagnostics = Vec::new();
+        let tls = tls::server_config(&config.tls, &mut diagnostics);
+        let upstreams = upstream::load_all(&config.upstreams, &mut diagnostics);
+        let loaded = match inspects(&config) {
+            true => load_rules(&config.waf, base, sources),
+            false => LoadedRules::nothing(),
+        };
+        diagnostics.extend(loaded.diagnostics);
+        let rules = loaded.program.map(|program| (program, loaded.rule_set));
+        Self { config, tls, rules, upstreams, diagnostics }
+    }
+}
+
+/// With every route switched off, not even a broken rule file is an error: it is never used.
+fn inspects(config: &Config) -> bool {
+    config.waf.mode != WafMode::Off || config.routes.iter().any(|route| route.waf != WafMode::Off)
+}
+
+fn needs_restart(old: &Config, new: &Config) -> Option<Diagnostic> {
+    let what = if old.listen != new.listen {
+        "listeners"
+    } else if old.threads != new.threads {
+        "worker threads"
+    } else {
+        return None;
+    };
+    let message = format!("the {what} differ from those the edge was started with");
+    Some(
+        Diagnostic::error(codes::NEEDS_RESTART, message)
+            .help("restart the edge to change them, or set them back to reload the rest"),
+    )
+}
+
+fn load_file(path: &Path, sources: &mut Sources) -> Loaded {
+    let name = path.display().to_string();
+    let text = std::fs::read(path).map_err(|error| error.to_string()).and_then(|bytes| {
+        String::from_utf8(bytes).map_err(|error| {
+            format!("byte {} is not UTF-8, which TOML files are", error.utf8_error().valid_up_to())
+        })
+    });
+    match text {
+        Ok(text) => {
+            let processors = std::thread::available_parallelism().map_or(1, usize::from);
+            let variable = |name: &str| std::env::var(name).ok();
+            portcullis_config::load(&name, &text, Surroundings { variable: &variable, processors }, sources)
+        }
+        Err(error) => Loaded {
+            config: None,
+            diagnostics: vec![
+                Diagnostic::error(codes::UNREADABLE_CONFIG, format!("{name}: {error}"))
+                    .help("name the configuration with --config FILE"),
+            ],
+        },
+    }
+}

@@ -1,0 +1,249 @@
+//! The rule tree of a configuration: engine defaults, setup, settings of `config.toml`, the rule set, a team's own files.
+//!
+//! The order is the Core Rule Set's own (its INSTALL and plugin documents): crs-setup, then what overrides it, plugin configuration,
+//! `-before` files, the rules by name, `-after` files. Settings of `config.toml` stand after crs-setup so that they win, and have ids
+//! from 9,000,000, which no published rule set uses.
+
+use std::path::{Path, PathBuf};
+
+use portcullis_config::{CrsSource, Waf};
+use portcullis_diag::{Diagnostic, Sources};
+use portcullis_seclang::{self as seclang, Loader as _, ast::Document};
+use portcullis_waf::Program;
+
+use super::{embedded, loader::FileLoader};
+use crate::codes;
+
+/// Where Debian's `modsecurity-crs` puts its rules.
+const DEBIAN_RULES: &str = "/usr/share/modsecurity-crs";
+
+/// Where Debian's `modsecurity-crs` puts what an operator may change.
+const DEBIAN_SETUP: &str = "/etc/modsecurity/crs";
+
+/// Name under which the settings of `config.toml` appear in diagnostics.
+const SETTINGS: &str = "config.toml settings";
+
+/// First id of the rules made from settings.
+const FIRST_ID: u64 = 9_000_000;
+
+/// A compiled rule tree, or why there is none.
+#[derive(Debug)]
+pub struct LoadedRules {
+    /// Absent when a diagnostic is an error.
+    pub program: Option<Program>,
+    /// What was loaded.
+    pub rule_set: RuleSet,
+    /// Errors and warnings, in reading order.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl LoadedRules {
+    /// For an edge that inspects nothing.
+    pub(crate) fn nothing() -> Self {
+        let compiled = portcullis_waf::compile(&Document::default(), &Sources::new(), &FileLoader::new());
+        Self {
+            program: compiled.program,
+            rule_set: RuleSet { name: "none".into(), place: None },
+            diagnostics: Vec::new(),
+        }
+    }
+}
+
+/// Which rule set is in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleSet {
+    /// `OWASP_CRS/4.28.0` where the rules say so, else `crs`, `baseline` or `none`.
+    pub name: String,
+    /// Its directory.
+    pub place: Option<PathBuf>,
+}
+
+/// Loads and compiles the rules a configuration asks for. `base` is the directory of the configuration file.
+#[must_use]
+pub fn load_rules(waf: &Waf, base: &Path, sources: &mut Sources) -> LoadedRules {
+    let loader = FileLoader::new();
+    let mut diagnostics = Vec::new();
+    let plan = Plan::new(waf, base, &loader, &mut diagnostics);
+    let mut document = Document::default();
+    for step in &plan.steps {
+        let parsed = match step {
+            Step::File(name) => seclang::load(name, &loader, sources),
+            Step::Settings(text) => seclang::parse(SETTINGS, text.as_bytes(), &loader, sources),
+        };
+        document.directives.extend(parsed.document.directives);
+        diagnostics.extend(parsed.diagnostics);
+    }
+    let mut rule_set = plan.rule_set;
+    if diagnostics.iter().any(Diagnostic::is_error) {
+        return LoadedRules { program: None, rule_set, diagnostics };
+    }
+    let compiled = portcullis_waf::compile(&document, sources, &loader);
+    diagnostics.extend(compiled.diagnostics);
+    let failed = diagnostics.iter().any(Diagnostic::is_error);
+    if compiled.program.is_none() && !failed {
+        diagnostics.push(Diagnostic::error(codes::NO_PROGRAM, "the rules were not compiled"));
+    }
+    let program = compiled.program.filter(|_| !failed);
+    if let Some(signature) = program.as_ref().and_then(|program| program.facts().signatures.first()) {
+        rule_set.name.clone_from(signature);
+    }
+    LoadedRules { program, rule_set, diagnostics }
+}
+
+enum Step {
+    File(String),
+    Settings(String),
+}
+
+/// The files in the order in which they are read.
+struct Plan {
+    steps: Vec<Step>,
+    rule_set: RuleSet,
+}
+
+impl Plan {
+    fn new(waf: &Waf, base: &Path, loader: &FileLoader, diagnostics: &mut Vec<Diagnostic>) -> Self {
+        let mut steps = vec![Step::File(match &waf.engine {
+            Some(path) => path.display().to_string(),
+            None => format!("{}{}", embedded::SCHEME, embedded::ENGINE),
+        })];
+        let mut list = |pattern: &str| files(pattern, loader, diagnostics);
+        let before: Vec<Step> = waf.include_before.iter().flat_map(|pattern| list(pattern)).collect();
+        let after: Vec<Step> = waf.include_after.iter().flat_map(|pattern| list(pattern)).collect();
+        let set = Set::find(&waf.crs, base, diagnostics);
+        let mut list = |pattern: &str| files(pattern, loader, diagnostics);
+        steps.extend(set.setup.iter().map(|path| Step::File(path.display().to_string())));
+        steps.push(Step::Settings(settings(waf)));
+        steps.extend(before);
+        steps.extend(set.before.iter().flat_map(|pattern| list(pattern)));
+        steps.extend(set.rules.iter().flat_map(|pattern| list(pattern)));
+        steps.extend(set.after.iter().flat_map(|pattern| list(pattern)));
+        steps.extend(after);
+        Self { steps, rule_set: RuleSet { name: set.name.into(), place: set.place } }
+    }
+}
+
+/// Where a rule set's files are; all but `setup` are patterns.
+struct Set {
+    name: &'static str,
+    place: Option<PathBuf>,
+    setup: Option<PathBuf>,
+    before: Vec<String>,
+    rules: Vec<String>,
+    after: Vec<String>,
+}
+
+impl Set {
+    fn find(source: &CrsSource, base: &Path, diagnostics: &mut Vec<Diagnostic>) -> Self {
+        match source {
+            CrsSource::Directory(directory) => Self::directory(directory).unwrap_or_else(|| {
+                let message = format!("{}: no Core Rule Set here", directory.display());
+                let remedy = "a rule set's directory holds crs-setup.conf (or .example) and rules/*.conf";
+                diagnostics.push(Diagnostic::error(codes::NO_RULE_SET, message).help(remedy));
+                Self::none()
+            }),
+            CrsSource::Baseline => Self::baseline(),
+            CrsSource::None => Self::none(),
+            CrsSource::Auto => {
+                Self::directory(&base.join("rules/crs")).or_else(Self::debian).unwrap_or_else(|| {
+                    let message = "no Core Rule Set found; the built-in baseline rules are used";
+                    let remedy = "install one with `portcullis rules install crs --from ..`, or the package modsecurity-crs";
+                    diagnostics.push(Diagnostic::warning(codes::BASELINE_IN_USE, message).help(remedy));
+                    Self::baseline()
+                })
+            }
+        }
+    }
+
+    fn none() -> Self {
+        Self {
+            name: "none",
+            place: None,
+            setup: None,
+            before: Vec::new(),
+            rules: Vec::new(),
+            after: Vec::new(),
+        }
+    }
+
+    fn baseline() -> Self {
+        Self { name: "baseline", rules: embedded::conf_files(embedded::BASELINE), ..Self::none() }
+    }
+
+    fn directory(directory: &Path) -> Option<Self> {
+        let setup = first_file([directory.join("crs-setup.conf"), directory.join("crs-setup.conf.example")])?;
+        if !directory.join("rules").is_dir() {
+            return None;
+        }
+        let pattern = |pattern: &str| directory.join(pattern).display().to_string();
+        Some(Self {
+            name: "crs",
+            place: Some(directory.to_owned()),
+            setup: Some(setup),
+            before: vec![pattern("plugins/*-config.conf"), pattern("plugins/*-before.conf")],
+            rules: vec![pattern("rules/*.conf")],
+            after: vec![pattern("plugins/*-after.conf")],
+        })
+    }
+
+    fn debian() -> Option<Self> {
+        let (rules, etc) = (Path::new(DEBIAN_RULES), Path::new(DEBIAN_SETUP));
+        let setup = first_file([etc.join("crs-setup.conf"), rules.join("crs-setup.conf")])?;
+        if !rules.join("rules").is_dir() {
+            return None;
+        }
+        let own = |name: &str| first_file([etc.join(name)]).map(|path| path.display().to_string());
+        Some(Self {
+            name: "crs",
+            place: Some(rules.to_owned()),
+            setup: Some(setup),
+            before: own("REQUEST-900-EXCLUSION-RULES-BEFORE-CRS.conf").into_iter().collect(),
+            rules: vec![rules.join("rules/*.conf").display().to_string()],
+            after: own("RESPONSE-999-EXCLUSION-RULES-AFTER-CRS.conf").into_iter().collect(),
+        })
+    }
+}
+
+fn first_file<const N: usize>(candidates: [PathBuf; N]) -> Option<PathBuf> {
+    candidates.into_iter().find(|path| path.is_file())
+}
+
+/// The files a pattern names. A directory that a wildcard looks into need not exist, unless the pattern is a plain name.
+fn files(pattern: &str, loader: &FileLoader, diagnostics: &mut Vec<Diagnostic>) -> Vec<Step> {
+    let wildcard = pattern.contains(['*', '?', '[']);
+    let missing = Path::new(pattern).parent().is_some_and(|directory| {
+        !directory.as_os_str().is_empty() && !directory.is_dir() && !pattern.starts_with(embedded::SCHEME)
+    });
+    if wildcard && missing {
+        return Vec::new();
+    }
+    match loader.glob(pattern) {
+        Ok(names) if names.is_empty() && !wildcard => {
+            let message = format!("{pattern}: no such file");
+            diagnostics.push(Diagnostic::error(codes::UNREADABLE_RULES, message));
+            Vec::new()
+        }
+        Ok(names) => names.into_iter().map(Step::File).collect(),
+        Err(error) => {
+            diagnostics.push(Diagnostic::error(codes::UNREADABLE_RULES, format!("{pattern}: {error}")));
+            Vec::new()
+        }
+    }
+}
+
+/// What `config.toml` says of the Core Rule Set, in its own words; CRS 3 calls its paranoia level otherwise.
+fn settings(waf: &Waf) -> String {
+    let variables = [
+        ("blocking_paranoia_level", u32::from(waf.paranoia)),
+        ("detection_paranoia_level", u32::from(waf.detection_paranoia)),
+        ("paranoia_level", u32::from(waf.paranoia)),
+        ("executing_paranoia_level", u32::from(waf.detection_paranoia)),
+        ("inbound_anomaly_score_threshold", waf.inbound_threshold),
+        ("outbound_anomaly_score_threshold", waf.outbound_threshold),
+    ];
+    let mut text = String::new();
+    for (id, (name, value)) in (FIRST_ID..).zip(variables) {
+        text.push_str(&format!("SecAction \"id:{id},phase:1,pass,nolog,t:none,setvar:tx.{name}={value}\"\n"));
+    }
+    text
+}

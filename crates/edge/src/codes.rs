@@ -1,0 +1,32 @@
+//! Numbers of the diagnostics that the edge itself raises while it assembles a snapshot. Never reused.
+
+use portcullis_diag::Code;
+
+/// A certificate, key or authority file cannot be read.
+pub(crate) const UNREADABLE_PEM: Code = Code("E0901");
+/// A file holds no certificate or no key.
+pub(crate) const EMPTY_PEM: Code = Code("E0902");
+/// Key and certificate do not belong together, or are of a kind that TLS cannot use.
+pub(crate) const UNUSABLE_KEY: Code = Code("E0903");
+/// The rule set's directory is not one.
+pub(crate) const NO_RULE_SET: Code = Code("E0904");
+/// A rule file or pattern cannot be read.
+pub(crate) const UNREADABLE_RULES: Code = Code("E0905");
+/// An authority's certificate cannot be used.
+pub(crate) const UNUSABLE_AUTHORITY: Code = Code("E0906");
+/// A backend's `host:port` is not one.
+pub(crate) const BAD_SERVER: Code = Code("E0907");
+/// A setting that only a restart can change was changed by a reload.
+pub(crate) const NEEDS_RESTART: Code = Code("E0908");
+/// A log cannot be opened.
+pub(crate) const UNWRITABLE_LOG: Code = Code("E0909");
+/// The configuration file itself cannot be read.
+pub(crate) const UNREADABLE_CONFIG: Code = Code("E0910");
+/// The engine gave up on a rule tree without saying why.
+pub(crate) const NO_PROGRAM: Code = Code("E0911");
+/// The server certificate is outside its validity.
+pub(crate) const CERTIFICATE_DATES: Code = Code("W0901");
+/// A backend is spoken to without TLS.
+pub(crate) const PLAINTEXT_BACKEND: Code = Code("W0902");
+/// No Core Rule Set was found.
+pub(crate) const BASELINE_IN_USE: Code = Code("W0903");

@@ -1,0 +1,161 @@
+//! The HTTP/1 loop: a head through the gate, the message through pingora, the connection back, until one side has had enough.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use pingora_core::{
+    apps::{HttpPersistentSettings, HttpServerApp as _},
+    protocols::{Shutdown, http::ServerSession},
+    server::ShutdownWatch,
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    time::{Instant, timeout},
+};
+
+use super::{Connections, io::EdgeIo};
+use crate::{
+    answer::{self, Refusal, Reply},
+    context::{Arrival, Connection},
+    gate::{self, Bounds, Framing, Head, Passage},
+    request_id,
+    stages::record,
+};
+
+/// Idle time a kept connection is granted during a drain: a request that is on its way still gets its answer.
+const DRAIN_GRACE: Duration = Duration::from_millis(500);
+
+/// How long, and over how many bytes, a client that was refused is listened to before the connection is closed.
+const LINGER: (Duration, usize) = (Duration::from_secs(1), 1 << 20);
+
+/// Serves requests until the connection ends.
+pub(super) async fn serve(
+    app: &Connections,
+    mut io: EdgeIo,
+    connection: Arc<Connection>,
+    mut shutdown: ShutdownWatch,
+) {
+    let mut settings: Option<HttpPersistentSettings> = None;
+    let mut served: u32 = 0;
+    loop {
+        let snapshot = app.edge.snapshot();
+        let limits = &snapshot.config.limits;
+        let mut began = None;
+        let passage = read_head(&mut io, Bounds::from(limits), &mut began, &mut shutdown).await;
+        let vetted = match passage {
+            Passage::Vetted(vetted) => vetted,
+            Passage::Refused(refusal, head) => {
+                let refused =
+                    Refused { connection: &connection, refusal: &refusal, head: head.as_deref(), began };
+                return refuse(app, &mut io, refused).await;
+            }
+            Passage::Closed => return,
+        };
+        served = served.saturating_add(1);
+        let last = served >= limits.requests_per_connection || *shutdown.borrow();
+        drop(snapshot);
+
+        let mut wire = vetted.wire;
+        io.left = match vetted.framing {
+            Framing::Length(body) => Some((wire.len() as u64).saturating_add(body)),
+            Framing::Chunked | Framing::Upgrade => None,
+        };
+        wire.extend_from_slice(&io.replay);
+        io.replay = wire;
+        let head = Arc::new(vetted.head);
+        let taken = Arc::new(AtomicBool::new(false));
+        let arrival = Arrival {
+            connection: Arc::clone(&connection),
+            head: Some(Arc::clone(&head)),
+            began,
+            last,
+            taken: Arc::clone(&taken),
+        };
+        io.announce(arrival);
+
+        let mut session = ServerSession::new_http1(Box::new(io));
+        match settings.take() {
+            Some(settings) => settings.apply_to_session(&mut session),
+            // What pingora is told here holds until the pipeline sets it for the request.
+            None => session.set_keepalive(Some(1)),
+        }
+        let reused = app.proxy.process_new_http(session, &shutdown).await;
+        if !taken.load(Ordering::Relaxed) {
+            // Pingora's parser refused what the gate let through, and answered by itself.
+            record::refused(
+                &app.edge,
+                &connection,
+                Some(&head),
+                &Refusal::ParsersDisagree,
+                &request_id::new(),
+                began,
+            );
+        }
+        let Some((stream, kept)) = reused.map(|reused| reused.consume()) else { return };
+        settings = kept;
+        let Ok(stream) = stream.into_any().downcast() else { return };
+        io = *stream;
+    }
+}
+
+/// One passage through the gate. A drain that begins meanwhile shortens the wait for a first byte.
+async fn read_head(
+    io: &mut EdgeIo,
+    mut bounds: Bounds,
+    began: &mut Option<Instant>,
+    shutdown: &mut ShutdownWatch,
+) -> Passage {
+    let mut draining = *shutdown.borrow_and_update();
+    loop {
+        if draining {
+            bounds.idle = bounds.idle.min(DRAIN_GRACE);
+        }
+        let (reader, buffer) = io.parts();
+        tokio::select! {
+            passage = gate::pass(reader, buffer, &bounds, began) => return passage,
+            // A sender that is gone will never begin a drain either.
+            changed = shutdown.changed(), if !draining => draining = changed.is_ok(),
+        }
+    }
+}
+
+struct Refused<'a> {
+    connection: &'a Connection,
+    refusal: &'a Refusal,
+    head: Option<&'a Head>,
+    began: Option<Instant>,
+}
+
+async fn refuse(app: &Connections, io: &mut EdgeIo, refused: Refused<'_>) {
+    let Refused { connection, refusal, head, began } = refused;
+    let id = request_id::choose(head.and_then(|head| head.field(request_id::FIELD)));
+    let reply = answer::over_https(refusal, &id, &app.edge.snapshot());
+    if let Reply::Answer(answer) = reply {
+        let to_head = head.is_some_and(|head| head.method() == b"HEAD");
+        let write = async {
+            io.write_all(&answer.to_http1(to_head)).await?;
+            io.flush().await
+        };
+        let _ = timeout(app.edge.snapshot().config.limits.write_timeout, write).await;
+    }
+    record::refused(&app.edge, connection, head, refusal, &id, began);
+    Shutdown::shutdown(io).await;
+    let (stream, _) = io.parts();
+    let (patience, most) = LINGER;
+    let _ = timeout(patience, async {
+        let mut sink = [0; 4096];
+        let mut total = 0;
+        while let Ok(count @ 1..) = stream.read(&mut sink).await {
+            total += count;
+            if total > most {
+                break;
+            }
+        }
+    })
+    .await;
+}

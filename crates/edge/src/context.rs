@@ -1,0 +1,106 @@
+//! What is known of a request on its way: facts of the connection, then what each stage found out.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use pingora_core::protocols::raw_connect::ProxyDigest;
+use pingora_http::ResponseHeader;
+use portcullis_config::{Route, WafMode};
+use portcullis_telemetry::{InFlight, TlsFacts};
+use tokio::time::Instant;
+
+use crate::{
+    answer::Refusal, edge::Edge, gate::Head, session::Slot, snapshot::Snapshot,
+    stages::inspect::SharedInspection, upstream::Attempt,
+};
+
+/// Facts of a connection, the same for all its requests.
+#[derive(Clone, Debug)]
+pub(crate) struct Connection {
+    pub(crate) id: u64,
+    pub(crate) client: SocketAddr,
+    pub(crate) server: SocketAddr,
+    /// Absent on the plain listener.
+    pub(crate) tls: Option<TlsFacts>,
+}
+
+/// How a request came to be: made by the connection's loop, found again by the pipeline in the session's digest.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrival {
+    pub(crate) connection: Arc<Connection>,
+    /// As vetted by the gate; absent over HTTP/2, where the head is read from the session.
+    pub(crate) head: Option<Arc<Head>>,
+    /// When the first byte of the head was there; absent over HTTP/2.
+    pub(crate) began: Option<Instant>,
+    /// No further request is read on this connection.
+    pub(crate) last: bool,
+    /// Set when the pipeline has taken the request over: what was never set was answered behind our back.
+    pub(crate) taken: Arc<AtomicBool>,
+}
+
+impl Arrival {
+    /// In the wrapping in which pingora hands it through.
+    pub(crate) fn into_digest(self) -> Option<Arc<ProxyDigest>> {
+        let unused = ResponseHeader::build(200, Some(0)).ok()?;
+        Some(Arc::new(ProxyDigest::new(Box::new(unused), Some(Box::new(self)))))
+    }
+
+    pub(crate) fn from_digest(digest: &ProxyDigest) -> Option<&Self> {
+        digest.user_data.as_ref()?.downcast_ref()
+    }
+}
+
+/// One request on its way.
+pub(crate) struct Context {
+    pub(crate) edge: Arc<Edge>,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) request_id: String,
+    pub(crate) began: Instant,
+    /// When an answer of ours had been sent; a client that lingers after it does not count as a long request.
+    pub(crate) answered: Option<Instant>,
+    pub(crate) arrival: Option<Arrival>,
+    pub(crate) head: Option<Arc<Head>>,
+    /// Index of the route within the snapshot's configuration.
+    pub(crate) route: Option<usize>,
+    pub(crate) inspection: Option<SharedInspection>,
+    /// Length of the body that is held, once it is.
+    pub(crate) body_length: Option<usize>,
+    /// Where the real session waits while a held one stands in for it.
+    pub(crate) slot: Option<Slot>,
+    pub(crate) attempt: Option<Attempt>,
+    pub(crate) refusal: Option<Refusal>,
+    /// Counts as active until the context is dropped.
+    pub(crate) in_flight: InFlight,
+}
+
+impl Context {
+    pub(crate) fn new(edge: &Arc<Edge>) -> Self {
+        Self {
+            edge: Arc::clone(edge),
+            snapshot: edge.snapshot(),
+            request_id: String::new(),
+            began: Instant::now(),
+            answered: None,
+            arrival: None,
+            head: None,
+            route: None,
+            inspection: None,
+            body_length: None,
+            slot: None,
+            attempt: None,
+            refusal: None,
+            in_flight: edge.metrics.request(),
+        }
+    }
+
+    pub(crate) fn route(&self) -> Option<&Route> {
+        self.route.and_then(|index| self.snapshot.route_at(index))
+    }
+
+    /// Mode of the route, or of the edge before one is known.
+    pub(crate) fn mode(&self) -> WafMode {
+        self.route().map_or(self.snapshot.config.waf.mode, |route| route.waf)
+    }
+}

@@ -1,0 +1,205 @@
+//! Pingora's hooks, each of which calls a stage and nothing else.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use async_trait::async_trait;
+use pingora_core::{Error, ErrorType, Result, protocols::Digest, upstreams::peer::HttpPeer};
+use pingora_http::{RequestHeader, ResponseHeader};
+use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
+
+use crate::{
+    answer::{self, Refusal},
+    context::{Arrival, Context},
+    edge::Edge,
+    session,
+    stages::{admit, forward, inspect, record, respond},
+};
+
+/// Serves one request after another by the stages.
+pub(crate) struct Pipeline {
+    pub(crate) edge: Arc<Edge>,
+}
+
+#[async_trait]
+impl ProxyHttp for Pipeline {
+    type CTX = Context;
+
+    fn new_ctx(&self) -> Context {
+        Context::new(&self.edge)
+    }
+
+    async fn early_request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<()> {
+        let arrival = session
+            .digest()
+            .and_then(|digest| digest.proxy_digest.as_deref())
+            .and_then(Arrival::from_digest)
+            .cloned();
+        let Some(arrival) = arrival else {
+            return Error::e_explain(
+                ErrorType::InternalError,
+                "a request that did not come by a connection of ours",
+            );
+        };
+        arrival.taken.store(true, Ordering::Relaxed);
+        let limits = &ctx.snapshot.config.limits;
+        session.set_write_timeout(Some(limits.write_timeout));
+        session.set_read_timeout(Some(limits.body_timeout));
+        // Pingora keeps a connection for ever after its first request unless told otherwise, every time. Where the client or a
+        // drain wants it closed it stays so.
+        if session.get_keepalive().is_some() {
+            session.set_keepalive((!arrival.last).then(|| ctx.snapshot.idle_seconds()));
+        }
+        admit::arrive(ctx, arrival, session.req_header());
+        Ok(())
+    }
+
+    async fn request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<bool> {
+        match request_stages(session, ctx).await {
+            Ok(()) => Ok(false),
+            Err(refusal) => {
+                refuse(session, ctx, refusal).await;
+                Ok(true)
+            }
+        }
+    }
+
+    async fn upstream_peer(&self, _session: &mut Session, ctx: &mut Context) -> Result<Box<HttpPeer>> {
+        let snapshot = Arc::clone(&ctx.snapshot);
+        match forward::peer(&snapshot, ctx).await {
+            Ok(peer) => Ok(Box::new(peer)),
+            Err(refusal) => Err(stop(ctx, refusal)),
+        }
+    }
+
+    async fn connected_to_upstream(
+        &self,
+        _session: &mut Session,
+        _reused: bool,
+        _peer: &HttpPeer,
+        _fd: std::os::unix::io::RawFd,
+        _digest: Option<&Digest>,
+        ctx: &mut Context,
+    ) -> Result<()> {
+        forward::connected(ctx);
+        Ok(())
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        _session: &mut Session,
+        upstream_request: &mut RequestHeader,
+        ctx: &mut Context,
+    ) -> Result<()> {
+        let snapshot = Arc::clone(&ctx.snapshot);
+        forward::request(&snapshot, ctx, upstream_request)
+    }
+
+    async fn upstream_response_filter(
+        &self,
+        session: &mut Session,
+        upstream_response: &mut ResponseHeader,
+        ctx: &mut Context,
+    ) -> Result<()> {
+        let snapshot = Arc::clone(&ctx.snapshot);
+        respond::inspect(&snapshot, ctx, session, upstream_response);
+        Ok(())
+    }
+
+    async fn response_filter(
+        &self,
+        session: &mut Session,
+        upstream_response: &mut ResponseHeader,
+        ctx: &mut Context,
+    ) -> Result<()> {
+        let snapshot = Arc::clone(&ctx.snapshot);
+        respond::fields(&snapshot, ctx, session, upstream_response)
+    }
+
+    fn fail_to_connect(
+        &self,
+        _session: &mut Session,
+        _peer: &HttpPeer,
+        ctx: &mut Context,
+        e: Box<Error>,
+    ) -> Box<Error> {
+        forward::connect_failed(ctx, e)
+    }
+
+    async fn fail_to_proxy(&self, session: &mut Session, e: &Error, ctx: &mut Context) -> FailToProxy {
+        detach(session, ctx);
+        let refusal = ctx.refusal.take().unwrap_or_else(|| forward::blame(e));
+        let error_code = refusal.status();
+        let answered = session.response_written().is_some_and(|head| !head.status.is_informational());
+        if refusal == Refusal::ClientGone || answered {
+            // Half an answer cannot be taken back; the connection ends so that the client sees it was cut.
+            ctx.refusal = Some(refusal);
+        } else {
+            session.set_keepalive(None);
+            refuse(session, ctx, refusal).await;
+            if !session.is_http2() {
+                // Pingora drops the connection without TLS's own goodbye (RFC 8446, section 6.1).
+                session.shutdown().await;
+            }
+        }
+        FailToProxy { error_code, can_reuse_downstream: false }
+    }
+
+    async fn logging(&self, session: &mut Session, e: Option<&Error>, ctx: &mut Context) {
+        detach(session, ctx);
+        if ctx.refusal.is_none() && ctx.answered.is_none() {
+            ctx.refusal = e.map(forward::blame);
+        }
+        record::request(session, ctx);
+    }
+
+    /// Pingora's own words hold the request's URL; what there is to say stands in the access record.
+    fn suppress_error_log(&self, _session: &Session, _ctx: &Context, _error: &Error) -> bool {
+        true
+    }
+
+    fn suppress_proxy_warn_log(
+        &self,
+        _session: &Session,
+        _ctx: &Context,
+        _error: &Error,
+        _context: ProxyWarnLogContext,
+    ) -> bool {
+        true
+    }
+
+    fn request_summary(&self, _session: &Session, ctx: &Context) -> String {
+        ctx.request_id.clone()
+    }
+}
+
+/// A request's way to its backend, in reading order.
+async fn request_stages(session: &mut Session, ctx: &mut Context) -> Result<(), Refusal> {
+    let snapshot = Arc::clone(&ctx.snapshot);
+    admit::request(&snapshot, ctx)?;
+    inspect::head(&snapshot, ctx)?;
+    let body = inspect::body(&snapshot, ctx, session).await?;
+    if let Some(body) = body.filter(|body| !body.is_empty()) {
+        ctx.slot = Some(session::attach(&mut session.downstream_session, Some(body)));
+    }
+    Ok(())
+}
+
+async fn refuse(session: &mut Session, ctx: &mut Context, refusal: Refusal) {
+    let reply = answer::over_https(&refusal, &ctx.request_id, &ctx.snapshot);
+    ctx.refusal = Some(refusal);
+    answer::send(session.as_mut(), reply).await;
+    ctx.answered = Some(tokio::time::Instant::now());
+}
+
+/// Ends the request by an error of pingora's; [`ProxyHttp::fail_to_proxy`] answers with the refusal.
+fn stop(ctx: &mut Context, refusal: Refusal) -> Box<Error> {
+    let error = Error::explain(ErrorType::HTTPStatus(refusal.status()), refusal.reason());
+    ctx.refusal = Some(refusal);
+    error
+}
+
+fn detach(session: &mut Session, ctx: &mut Context) {
+    if let Some(slot) = ctx.slot.take() {
+        session::detach(&mut session.downstream_session, &slot);
+    }
+}

@@ -1,0 +1,138 @@
+//! Admission: is this a request that the edge serves at all, and by which route.
+
+use std::sync::Arc;
+
+use pingora_http::RequestHeader;
+
+use crate::{
+    answer::Refusal,
+    context::{Arrival, Context},
+    gate::Head,
+    host, request_id,
+    snapshot::Snapshot,
+};
+
+/// Notes how the request came. Nothing is decided yet, so that a refusal can be recorded with all of it.
+pub(crate) fn arrive(ctx: &mut Context, arrival: Arrival, request: &RequestHeader) {
+    let head = arrival.head.clone().unwrap_or_else(|| Arc::new(Head::from_http2(request)));
+    ctx.request_id = request_id::choose(head.field(request_id::FIELD));
+    ctx.began = arrival.began.unwrap_or(ctx.began);
+    ctx.head = Some(head);
+    ctx.arrival = Some(arrival);
+}
+
+/// Sizes (which the gate has checked over HTTP/1, and nobody yet over HTTP/2), method, host, route.
+pub(crate) fn request(snapshot: &Snapshot, ctx: &mut Context) -> Result<(), Refusal> {
+    let head = ctx.head.clone().ok_or(Refusal::Internal)?;
+    sizes(snapshot, &head)?;
+    let host = match head.field("host") {
+        Some(value) => host::parse(value).ok_or(Refusal::BadHost)?,
+        None => String::new(),
+    };
+    // The route first: a refused method is then counted where it was tried.
+    ctx.route = Some(snapshot.route(&host, &routing_path(head.target()))?);
+    if matches!(head.method(), b"TRACE" | b"CONNECT") {
+        return Err(Refusal::MethodNotAllowed);
+    }
+    match head.field("expect") {
+        Some(value) if !value.eq_ignore_ascii_case(b"100-continue") => Err(Refusal::UnmetExpectation),
+        _ => Ok(()),
+    }
+}
+
+fn sizes(snapshot: &Snapshot, head: &Head) -> Result<(), Refusal> {
+    let limits = &snapshot.config.limits;
+    let fields = head.fields();
+    if head.target().len() > limits.target_bytes {
+        return Err(Refusal::TargetTooLong);
+    }
+    if fields.len() > limits.header_fields {
+        return Err(Refusal::TooManyFields);
+    }
+    if fields.iter().any(|field| field.name.len() + field.value.len() + 2 > limits.header_line_bytes) {
+        return Err(Refusal::FieldTooLarge);
+    }
+    Ok(())
+}
+
+/// The path that a route's prefix is compared with: no query, dots and dot segments resolved (RFC 3986, section 5.2.4), also where
+/// they are percent-encoded. Backends resolve them, so a prefix that looked at `/public/../admin` as written could be walked around.
+fn routing_path(target: &[u8]) -> Vec<u8> {
+    let path = target.split(|byte| *byte == b'?').next().unwrap_or(&[]);
+    let path = match path.iter().position(|byte| *byte == b'/') {
+        // Absolute form: the path begins with the third slash.
+        Some(at) if at > 0 => path
+            .get(at + 2..)
+            .and_then(|rest| rest.iter().position(|byte| *byte == b'/').and_then(|slash| rest.get(slash..))),
+        _ => Some(path),
+    };
+    let mut segments: Vec<&[u8]> = Vec::new();
+    let path = path.and_then(|path| path.strip_prefix(b"/")).unwrap_or(&[]);
+    let decoded = decode_dots(path);
+    let mut trailing = false;
+    for segment in decoded.split(|byte| *byte == b'/') {
+        trailing = matches!(segment, b"" | b"." | b"..");
+        match segment {
+            b".." => {
+                segments.pop();
+            }
+            b"" | b"." => {}
+            segment => segments.push(segment),
+        }
+    }
+    let mut resolved = Vec::with_capacity(path.len() + 1);
+    for segment in segments {
+        resolved.push(b'/');
+        resolved.extend_from_slice(segment);
+    }
+    if trailing || resolved.is_empty() {
+        resolved.push(b'/');
+    }
+    resolved
+}
+
+/// `%2e` and `%2f` as what they stand for.
+fn decode_dots(path: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((byte, tail)) = rest.split_first() {
+        rest = tail;
+        decoded.push(match (byte, tail) {
+            (b'%', [b'2', b'e' | b'E', tail @ ..]) => {
+                rest = tail;
+                b'.'
+            }
+            (b'%', [b'2', b'f' | b'F', tail @ ..]) => {
+                rest = tail;
+                b'/'
+            }
+            _ => *byte,
+        });
+    }
+    decoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routes_cannot_be_walked_around() {
+        for (target, path) in [
+            ("/", "/"),
+            ("*", "/"),
+            ("/a/b?c=/../d", "/a/b"),
+            ("/a/", "/a/"),
+            ("/public/../admin", "/admin"),
+            ("/public/%2e%2E/admin", "/admin"),
+            ("/public/..%2fadmin", "/admin"),
+            ("//admin", "/admin"),
+            ("/./admin/.", "/admin/"),
+            ("/../../x", "/x"),
+            ("https://h.test/a/b", "/a/b"),
+            ("http://h.test", "/"),
+        ] {
+            assert_eq!(String::from_utf8_lossy(&routing_path(target.as_bytes())), path, "{target}");
+        }
+    }
+}

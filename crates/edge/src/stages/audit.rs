@@ -1,0 +1,86 @@
+//! The audit event: what the rules found in one request, by names and places, never by values.
+
+use portcullis_config::{AuditScope, WafMode};
+use portcullis_telemetry::AccessRecord;
+use portcullis_waf::{Disposition, MatchedRule, Report};
+use serde_json::{Value, json};
+
+use crate::{
+    answer::Refusal,
+    snapshot::{Snapshot, mode_name},
+};
+
+/// Rules that one event lists.
+const MOST_RULES: usize = 256;
+
+/// Targets listed of one rule.
+const MOST_TARGETS: usize = 64;
+
+/// Whether the scope asks for this one.
+pub(super) fn is_wanted(scope: AuditScope, report: &Report, refusal: Option<&Refusal>) -> bool {
+    let rules_refused = report.intervention.is_some() || matches!(refusal, Some(Refusal::Rules(_)));
+    match scope {
+        AuditScope::All => true,
+        AuditScope::Matched => {
+            rules_refused || report.audit_wanted || report.matched.iter().any(|rule| rule.logged)
+        }
+        AuditScope::Refused => rules_refused,
+    }
+}
+
+/// The event. The request's own facts are those of its access line.
+pub(super) fn event(record: &AccessRecord, report: &Report, mode: WafMode, snapshot: &Snapshot) -> Value {
+    let everything = snapshot.config.log.audit_scope == AuditScope::All;
+    let listed = |rule: &&MatchedRule| everything || (rule.logged && rule.audited);
+    let rules: Vec<Value> = report.matched.iter().filter(listed).take(MOST_RULES).map(rule).collect();
+    json!({
+        "time": record.time,
+        "type": "audit",
+        "request_id": record.request_id,
+        "client": record.client,
+        "host": record.host,
+        "route": record.route,
+        "protocol": record.protocol,
+        "method": record.method,
+        "path": record.path,
+        "parameters": record.parameters,
+        "status": record.status,
+        "refusal": record.refusal,
+        "mode": mode_name(mode),
+        "blocked": report.enforced,
+        "score": report.inbound_score,
+        "outbound_score": report.outbound_score,
+        "intervention": report.intervention.as_ref().map(|intervention| json!({
+            "rule": intervention.rule,
+            "phase": intervention.phase,
+            "action": match intervention.disposition {
+                Disposition::Deny(_) => "deny",
+                Disposition::Drop => "drop",
+                Disposition::Redirect(..) => "redirect",
+            },
+        })),
+        "rule_set": snapshot.rule_set.name,
+        "rules_matched": report.matched.iter().filter(listed).count(),
+        "rules": rules,
+    })
+}
+
+fn rule(rule: &MatchedRule) -> Value {
+    let targets: Vec<Value> = rule
+        .targets
+        .iter()
+        .take(MOST_TARGETS)
+        .map(
+            |target| json!({ "variable": target.variable, "offset": target.offset, "length": target.length }),
+        )
+        .collect();
+    json!({
+        "id": rule.id,
+        "phase": rule.phase,
+        "severity": rule.severity,
+        "message": &*rule.message,
+        "tags": rule.tags.iter().map(|tag| &**tag).collect::<Vec<_>>(),
+        "logged": rule.logged,
+        "targets": targets,
+    })
+}

@@ -1,0 +1,218 @@
+//! Inspection of a request: phase 1 over its head, then the whole body read and held, then phase 2.
+//!
+//! Every call into the engine is under one roof, [`Inspection::run`]: its time is counted, and a panic in it costs the one request,
+//! which is refused.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use bytes::{Bytes, BytesMut};
+use http::header;
+use pingora_proxy::Session;
+use portcullis_config::WafMode;
+use portcullis_waf::{Connection as EngineConnection, Report, Transaction, Verdict};
+use tokio::time::timeout_at;
+
+use crate::{
+    answer::Refusal,
+    budget::Reservation,
+    context::{Connection, Context},
+    edge::Edge,
+    gate::Head,
+    snapshot::{Snapshot, engine_mode},
+};
+
+/// First allocation for a body whose length is declared; the rest comes as the bytes do.
+const FIRST_ALLOCATION: usize = 64 << 10;
+
+/// One request in the engine.
+pub(crate) struct Inspection {
+    /// Absent after a panic, and once it is finished.
+    transaction: Option<Transaction>,
+    elapsed: Duration,
+    /// Refusal by a response phase, which happens out of the context's sight.
+    pub(crate) refusal: Option<Refusal>,
+    /// Room for the body, given back when the request is over.
+    room: Option<Reservation>,
+}
+
+/// Shared by the context and the judge of a held answer.
+#[derive(Clone)]
+pub(crate) struct SharedInspection(Arc<Mutex<Inspection>>);
+
+impl SharedInspection {
+    pub(crate) fn begin(
+        edge: &Edge,
+        snapshot: &Snapshot,
+        connection: &Connection,
+        id: &str,
+        mode: WafMode,
+    ) -> Self {
+        let connection = EngineConnection {
+            client: connection.client,
+            server: connection.server,
+            unique_id: id.to_owned(),
+        };
+        let transaction = catch_unwind(AssertUnwindSafe(|| {
+            Transaction::begin(
+                Arc::clone(&snapshot.program),
+                engine_mode(mode),
+                connection,
+                Arc::clone(&edge.collections),
+                Arc::clone(&edge.clock),
+            )
+        }));
+        Self(Arc::new(Mutex::new(Inspection {
+            transaction: transaction.ok(),
+            elapsed: Duration::ZERO,
+            refusal: None,
+            room: None,
+        })))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inspection> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inspection {
+    /// Calls the engine.
+    pub(crate) fn run<T>(&mut self, call: impl FnOnce(&mut Transaction) -> T) -> Result<T, Refusal> {
+        let transaction = self.transaction.as_mut().ok_or(Refusal::EnginePanic)?;
+        let began = Instant::now();
+        let outcome = catch_unwind(AssertUnwindSafe(|| call(transaction)));
+        self.elapsed += began.elapsed();
+        outcome.map_err(|_| {
+            // What a panic left behind is not asked again.
+            self.transaction = None;
+            Refusal::EnginePanic
+        })
+    }
+
+    /// Calls a phase of the engine.
+    pub(crate) fn phase(&mut self, call: impl FnOnce(&mut Transaction) -> Verdict) -> Result<(), Refusal> {
+        match self.run(call)? {
+            Verdict::Pass => Ok(()),
+            Verdict::Intervene(intervention) => Err(Refusal::Rules(intervention)),
+        }
+    }
+
+    /// Phase 5, and the end. The time is that of all phases.
+    pub(crate) fn finish(&mut self) -> Option<(Report, Duration)> {
+        let transaction = self.transaction.take()?;
+        let began = Instant::now();
+        let report = catch_unwind(AssertUnwindSafe(|| transaction.finish())).ok()?;
+        self.elapsed += began.elapsed();
+        Some((report, self.elapsed))
+    }
+}
+
+/// Phase 1.
+pub(crate) fn head(snapshot: &Snapshot, ctx: &mut Context) -> Result<(), Refusal> {
+    let head = ctx.head.clone().ok_or(Refusal::Internal)?;
+    let arrival = ctx.arrival.as_ref().ok_or(Refusal::Internal)?;
+    let inspection =
+        SharedInspection::begin(&ctx.edge, snapshot, &arrival.connection, &ctx.request_id, ctx.mode());
+    let outcome = phase_1(&inspection, &head);
+    ctx.inspection = Some(inspection);
+    outcome
+}
+
+fn phase_1(inspection: &SharedInspection, head: &Head) -> Result<(), Refusal> {
+    let fields = head.fields();
+    inspection.lock().phase(|transaction| transaction.request_head(&head.for_rules(&fields)))
+}
+
+/// A head that the gate refused, for the record's sake: its verdict changes nothing any more.
+pub(crate) fn refused_head(inspection: &SharedInspection, head: &Head) {
+    if phase_1(inspection, head).is_ok() {
+        let _ = inspection.lock().phase(|transaction| transaction.request_body(b""));
+    }
+}
+
+/// Reads the whole body, within its limit, its deadline and the common budget; then phase 2. `None` for an upgrade, whose bytes are
+/// another protocol's.
+pub(crate) async fn body(
+    snapshot: &Snapshot,
+    ctx: &mut Context,
+    session: &mut Session,
+) -> Result<Option<Bytes>, Refusal> {
+    let inspection = ctx.inspection.clone().ok_or(Refusal::Internal)?;
+    if session.is_upgrade_req() {
+        inspection.lock().phase(|transaction| transaction.request_body(b""))?;
+        return Ok(None);
+    }
+    let body = read_body(snapshot, ctx, session, &inspection).await?;
+    ctx.body_length = Some(body.len());
+    let mut inspection = inspection.lock();
+    let shown = inspection.run(|transaction| match transaction.inspects_request_body() {
+        true => transaction.request_body_limit().min(body.len()),
+        false => 0,
+    })?;
+    inspection.phase(|transaction| transaction.request_body(body.get(..shown).unwrap_or(&body)))?;
+    Ok(Some(body))
+}
+
+async fn read_body(
+    snapshot: &Snapshot,
+    ctx: &Context,
+    session: &mut Session,
+    inspection: &SharedInspection,
+) -> Result<Bytes, Refusal> {
+    if session.is_body_empty() {
+        return Ok(Bytes::new());
+    }
+    let limits = &snapshot.config.limits;
+    let limit = limit(ctx, inspection)?;
+    let declared =
+        session.get_header(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if declared.is_some_and(|declared: usize| declared > limit) {
+        return Err(Refusal::BodyTooLarge);
+    }
+    let first = declared.unwrap_or(0).min(FIRST_ALLOCATION);
+    let mut room = ctx.edge.buffered.reserve(0, limits.buffered_bytes).ok_or(Refusal::Overloaded)?;
+    if session.get_header(header::EXPECT).is_some() {
+        session.write_continue_response().await.map_err(|_| Refusal::ClientGone)?;
+    }
+    let deadline = tokio::time::Instant::now() + limits.body_timeout;
+    let mut body = BytesMut::with_capacity(first);
+    loop {
+        let read =
+            timeout_at(deadline, session.read_request_body()).await.map_err(|_| Refusal::BodyTimeout)?;
+        let Some(chunk) = read.map_err(|error| unreadable(&error))? else { break };
+        if body.len() + chunk.len() > limit {
+            return Err(Refusal::BodyTooLarge);
+        }
+        if !room.grow(chunk.len(), limits.buffered_bytes) {
+            return Err(Refusal::Overloaded);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    inspection.lock().room = Some(room);
+    Ok(body.freeze())
+}
+
+/// The route's limit, or the rules' own where that is lower, the rules look at bodies at all, and they may refuse.
+fn limit(ctx: &Context, inspection: &SharedInspection) -> Result<usize, Refusal> {
+    let configured = ctx.route().map_or(ctx.snapshot.config.limits.body_bytes, |route| route.body_bytes);
+    if ctx.mode() != WafMode::Block {
+        return Ok(configured);
+    }
+    let of_rules = inspection.lock().run(|transaction| {
+        if transaction.inspects_request_body() { transaction.request_body_limit() } else { usize::MAX }
+    })?;
+    Ok(configured.min(of_rules))
+}
+
+fn unreadable(error: &pingora_core::Error) -> Refusal {
+    use pingora_core::ErrorType;
+    match error.etype() {
+        ErrorType::ReadTimedout => Refusal::BodyTimeout,
+        ErrorType::ReadError | ErrorType::ConnectionClosed => Refusal::ClientGone,
+        // Chunks that are none (RFC 9112, section 7.1), a length that does not hold.
+        _ => Refusal::BadBody,
+    }
+}

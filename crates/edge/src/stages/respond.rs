@@ -1,0 +1,149 @@
+//! The answer on its way back: phases 3 and 4 where they are in scope, then the fields that every answer over HTTPS has.
+
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue, StatusCode, Version, header};
+use pingora_core::Result;
+use pingora_http::ResponseHeader;
+use pingora_proxy::Session;
+use portcullis_config::WafMode;
+use portcullis_waf::Header;
+
+use super::inspect::SharedInspection;
+use crate::{
+    answer::{self, Refusal, Reply},
+    context::Context,
+    request_id,
+    session::{self, Hold, Plan},
+    snapshot::Snapshot,
+};
+
+/// Fields between two neighbours on the way (RFC 9110, section 7.6.1) that pingora leaves in an answer.
+const HOP_BY_HOP: [&str; 3] = ["keep-alive", "proxy-connection", "te"];
+
+/// Phase 3; where the rules want the body too, or refuse, a held session takes the answer in.
+pub(crate) fn inspect(
+    snapshot: &Snapshot,
+    ctx: &mut Context,
+    session: &mut Session,
+    response: &ResponseHeader,
+) {
+    if response.status.is_informational() && response.status != StatusCode::SWITCHING_PROTOCOLS {
+        return;
+    }
+    if let Some(attempt) = ctx.attempt.as_mut() {
+        attempt.status = Some(response.status.as_u16());
+    }
+    if !snapshot.config.waf.inspect_responses || ctx.mode() == WafMode::Off {
+        return;
+    }
+    let Some(inspection) = ctx.inspection.clone() else { return };
+    let plan = match phase_3(&inspection, response) {
+        Ok(false) => return,
+        Ok(true) if response.status == StatusCode::SWITCHING_PROTOCOLS => return,
+        Ok(true) => hold(snapshot, ctx, &inspection),
+        Err(refusal) => Plan::Replace(Refuser::new(ctx, &inspection).refuse(refusal)),
+    };
+    let slot = match &ctx.slot {
+        Some(slot) => slot.clone(),
+        None => session::attach(&mut session.downstream_session, None),
+    };
+    slot.plan(plan);
+    ctx.slot = Some(slot);
+}
+
+/// What an answer gains and loses, whoever made it.
+pub(crate) fn fields(
+    snapshot: &Snapshot,
+    ctx: &Context,
+    session: &mut Session,
+    response: &mut ResponseHeader,
+) -> Result<()> {
+    if response.status.is_informational() && response.status != StatusCode::SWITCHING_PROTOCOLS {
+        return Ok(());
+    }
+    // Inserting replaces the backend's own, however often it sent it.
+    response.insert_header(header::STRICT_TRANSPORT_SECURITY, snapshot.hsts.clone())?;
+    if let Ok(id) = HeaderValue::from_str(&ctx.request_id) {
+        response.insert_header(HeaderName::from_static(request_id::FIELD), id)?;
+    }
+    for name in HOP_BY_HOP {
+        response.remove_header(name);
+    }
+    if session.req_header().version == Version::HTTP_10 {
+        // A 1.0 client knows no chunks (RFC 9112, section 6.1): the end of the connection is the end of the answer.
+        if response.headers.contains_key(header::TRANSFER_ENCODING) {
+            response.remove_header(&header::TRANSFER_ENCODING);
+            session.set_keepalive(None);
+        }
+    }
+    Ok(())
+}
+
+/// Whether phase 4 wants the body.
+fn phase_3(inspection: &SharedInspection, response: &ResponseHeader) -> Result<bool, Refusal> {
+    let fields: Vec<Header<'_>> = response
+        .headers
+        .iter()
+        .map(|(name, value)| Header { name: name.as_str().as_bytes(), value: value.as_bytes() })
+        .collect();
+    let protocol: &[u8] = match response.version {
+        Version::HTTP_10 => b"HTTP/1.0",
+        Version::HTTP_2 => b"HTTP/2.0",
+        _ => b"HTTP/1.1",
+    };
+    let mut inspection = inspection.lock();
+    inspection.phase(|transaction| transaction.response_head(response.status.as_u16(), protocol, &fields))?;
+    inspection.run(|transaction| transaction.inspects_response_body())
+}
+
+fn hold(snapshot: &Snapshot, ctx: &Context, inspection: &SharedInspection) -> Plan {
+    let bounds = inspection
+        .lock()
+        .run(|transaction| (transaction.response_body_limit(), transaction.rejects_long_response()));
+    let (limit, rejects) = match bounds {
+        Ok(bounds) => bounds,
+        Err(refusal) => return Plan::Replace(Refuser::new(ctx, inspection).refuse(refusal)),
+    };
+    let room_limit = snapshot.config.limits.buffered_bytes;
+    let Some(room) = ctx.edge.buffered.reserve(0, room_limit) else {
+        return Plan::Replace(Refuser::new(ctx, inspection).refuse(Refusal::Overloaded));
+    };
+    let (of_judge, of_refuse) = (Refuser::new(ctx, inspection), Refuser::new(ctx, inspection));
+    Plan::Hold(Hold {
+        limit,
+        // Who only wants to watch refuses nothing.
+        rejects_longer: rejects && ctx.mode() == WafMode::Block,
+        judge: Box::new(move |body| {
+            let body = body.get(..limit).unwrap_or(body);
+            let outcome = of_judge.inspection.lock().phase(|transaction| transaction.response_body(body));
+            outcome.err().map(|refusal| of_judge.refuse(refusal))
+        }),
+        refuse: Box::new(move |refusal| of_refuse.refuse(refusal)),
+        room,
+        room_limit,
+    })
+}
+
+/// Refuses where the context cannot be reached, and leaves word where it will look.
+struct Refuser {
+    snapshot: Arc<Snapshot>,
+    request_id: String,
+    inspection: SharedInspection,
+}
+
+impl Refuser {
+    fn new(ctx: &Context, inspection: &SharedInspection) -> Self {
+        Self {
+            snapshot: Arc::clone(&ctx.snapshot),
+            request_id: ctx.request_id.clone(),
+            inspection: inspection.clone(),
+        }
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Reply {
+        let reply = answer::over_https(&refusal, &self.request_id, &self.snapshot);
+        self.inspection.lock().refusal = Some(refusal);
+        reply
+    }
+}
