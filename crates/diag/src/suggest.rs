@@ -11,23 +11,27 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
+/// Letters to change, add, leave out or swap with their neighbour (optimal string alignment), ASCII case ignored.
 fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<u8> = right.bytes().map(|byte| byte.to_ascii_lowercase()).collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, from) in left.bytes().map(|byte| byte.to_ascii_lowercase()).enumerate() {
-        let mut diagonal = i;
-        let mut before = i + 1;
-        for (cell, to) in row.iter_mut().skip(1).zip(&right) {
-            let substitute = diagonal + usize::from(from != *to);
-            diagonal = *cell;
-            before = substitute.min(diagonal + 1).min(before + 1);
-            *cell = before;
+    let lower = |word: &str| word.bytes().map(|byte| byte.to_ascii_lowercase()).collect::<Vec<u8>>();
+    let (left, right) = (lower(left), lower(right));
+    let mut before_last: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=right.len()).collect();
+    for (i, from) in left.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, to) in right.iter().enumerate() {
+            let at = |row: &[usize], index: usize| row.get(index).copied().unwrap_or(usize::MAX / 2);
+            let mut best =
+                (at(&last, j) + usize::from(from != to)).min(at(&last, j + 1) + 1).min(at(&row, j) + 1);
+            let swapped = i > 0 && j > 0 && left.get(i - 1) == Some(to) && right.get(j - 1) == Some(from);
+            if swapped {
+                best = best.min(at(&before_last, j - 1) + 1);
+            }
+            row.push(best);
         }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
+        before_last = std::mem::replace(&mut last, row);
     }
-    row.last().copied().unwrap_or(left.len())
+    last.last().copied().unwrap_or(left.len())
 }
 
 #[cfg(test)]
@@ -40,5 +44,8 @@ mod tests {
         assert_eq!(closest("SecRuleEngin", known), Some("SecRuleEngine"));
         assert_eq!(closest("secrule", known), Some("SecRule"));
         assert_eq!(closest("Include", known), None);
+        assert_eq!(closest("dney", ["deny", "drop"]), Some("deny"));
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("", "abc"), 3);
     }
 }

@@ -41,10 +41,11 @@ codes! {
     BAD_ACTION_VALUE = "E0116": "The argument of an action is none of those it may have.";
     BAD_RULE_ID = "E0117": "A rule id or range of ids cannot be read.";
     TRAILING_COMMENT = "E0118": "A comment stands behind a directive.";
-    BROKEN_CONTINUATION = "E0119": "Blanks stand between a backslash and the end of its line.";
+    BROKEN_CONTINUATION = "E0119": "A backslash ends a directive but not its line: blanks follow, or the end of the file.";
     OPERATOR_NOT_SEPARATED = "E0120": "No space separates an operator from its argument.";
     RULE_WITHOUT_ID = "E0150": "A rule has no id.";
     CHAIN_WITHOUT_LINK = "E0151": "A rule says `chain` and no rule follows.";
+    DUPLICATE_ID = "E0152": "Two rules have the same id.";
     TOO_MANY_PROBLEMS = "E0199": "Reading stopped because there were too many errors.";
     CANNOT_READ = "E0201": "A rule file cannot be read.";
     INCLUDE_CYCLE = "E0202": "A file includes itself, by itself or through others.";
@@ -52,10 +53,9 @@ codes! {
     TOO_MANY_FILES = "E0204": "Too many files are included.";
     TOO_MANY_BYTES = "E0205": "The rule files are too large.";
     STRAY_COMMA = "W0101": "An action list holds a comma with nothing behind it.";
-    DUPLICATE_ID = "W0110": "Two rules have the same id.";
-    UNKNOWN_MARKER = "W0111": "`skipAfter` names a marker that does not exist.";
-    RULE_WITHOUT_PHASE = "W0112": "A rule does not say in which phase it runs.";
-    UNKNOWN_MACRO = "W0113": "A macro names a variable that does not exist.";
+    UNKNOWN_MARKER = "W0110": "`skipAfter` names a marker that does not exist.";
+    RULE_WITHOUT_PHASE = "W0111": "A rule does not say in which phase it runs.";
+    UNKNOWN_MACRO = "W0112": "A macro names a variable that does not exist.";
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Rules of quoting, with the behaviour followed:
 //! - A backslash right before a line end (LF or CRLF) joins two lines wherever it stands; the blanks that begin the next line stay, as
 //!   with Apache, so a text that must not hold them ends its line at a comma or between arguments.
-//! - Within `"..."` a backslash before `"` gives the quote, within `'...'` one before `'`; two backslashes are a pair that escapes
+//! - Lines are joined before quotes are looked for. Within `"..."` a backslash before `"` gives the quote, within `'...'` one before `'`; two backslashes are a pair that escapes
 //!   nothing, and every backslash but the one that escaped a quote is kept, as with ModSecurity v3 (Apache halves pairs).
 //! - A `#` begins a comment where a directive could begin. The comment goes on over a continuation only when it comments out a
 //!   `SecRule` or `SecAction`, as with ModSecurity v3.
@@ -80,11 +80,15 @@ impl<'a> Lexer<'a> {
                     report.push(trailing_comment(self.span(start, start + 1)));
                     return None;
                 }
-                Some(b'\\') if self.blanks_to_line_end(start + 1) => {
-                    report.push(broken_continuation(self.span(start, start + 1)));
-                    return None;
+                Some(_) => {
+                    let argument = self.bare();
+                    if argument.text.last() == Some(&b'\\') && self.nothing_follows() {
+                        let last = argument.text.len() - 1;
+                        report.push(broken_continuation(argument.span(last, last + 1)));
+                        return None;
+                    }
+                    arguments.push(argument);
                 }
-                Some(_) => arguments.push(self.bare()),
             }
         }
         Some(Line { name, arguments })
@@ -120,14 +124,21 @@ impl<'a> Lexer<'a> {
             }
             match byte {
                 b'\n' => return None,
-                b'\\' if self.peek(1) == Some(quote) => {
-                    argument.push(quote, self.at + 1);
-                    self.at += 2;
-                }
-                b'\\' if self.peek(1) == Some(b'\\') && self.continuation(self.at + 1).is_none() => {
-                    argument.push(b'\\', self.at);
-                    argument.push(b'\\', self.at + 1);
-                    self.at += 2;
+                b'\\' => {
+                    let next = self.behind_continuations(self.at + 1);
+                    match self.text.get(next) {
+                        Some(escaped) if *escaped == quote => argument.push(quote, next),
+                        Some(b'\\') => {
+                            argument.push(b'\\', self.at);
+                            argument.push(b'\\', next);
+                        }
+                        _ => {
+                            argument.push(b'\\', self.at);
+                            self.at = next;
+                            continue;
+                        }
+                    }
+                    self.at = next + 1;
                 }
                 byte if byte == quote => {
                     self.at += 1;
@@ -216,10 +227,24 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn blanks_to_line_end(&self, from: usize) -> bool {
-        let rest = self.text.get(from..).unwrap_or(&[]);
-        rest.first().is_some_and(|byte| is_blank(*byte))
-            && rest.iter().find(|byte| !is_blank(**byte)).is_none_or(|byte| *byte == b'\n')
+    /// Where the next byte stands that belongs to no continuation.
+    fn behind_continuations(&self, mut at: usize) -> usize {
+        while let Some(length) = self.continuation(at) {
+            at += length;
+        }
+        at
+    }
+
+    /// Whether only blanks stand before the end of the logical line or of the text.
+    fn nothing_follows(&self) -> bool {
+        let mut at = self.at;
+        loop {
+            at = self.behind_continuations(at);
+            match self.text.get(at) {
+                Some(byte) if is_blank(*byte) => at += 1,
+                next => return next.is_none_or(|byte| *byte == b'\n'),
+            }
+        }
     }
 
     fn peek(&self, ahead: usize) -> Option<u8> {
@@ -252,10 +277,7 @@ fn trailing_comment(at: Span) -> Diagnostic {
 }
 
 fn broken_continuation(at: Span) -> Diagnostic {
-    Diagnostic::error(
-        codes::BROKEN_CONTINUATION,
-        "this backslash does not continue the line: blanks follow it",
-    )
-    .at(at)
-    .help("delete the blanks at the end of the line")
+    Diagnostic::error(codes::BROKEN_CONTINUATION, "this backslash continues no line")
+        .at(at)
+        .help("delete the blanks behind it, or the backslash")
 }

@@ -150,7 +150,7 @@ impl<'a> Reader<'a> {
                 }
             }
             Err(reason) => {
-                self.problem(codes::CANNOT_READ, format!("cannot list {name}: {reason}"), place, "")
+                self.problem(codes::CANNOT_READ, format!("cannot list {name}: {reason}"), place, "");
             }
         }
     }

@@ -18,10 +18,6 @@ pub fn print(document: &Document) -> Vec<u8> {
     let mut out = Vec::new();
     for directive in &document.directives {
         print_directive(&mut out, directive);
-        // Blanks at the end keep a last backslash from joining lines.
-        if out.ends_with(b"\\") {
-            out.push(b' ');
-        }
         out.push(b'\n');
     }
     out
@@ -63,7 +59,9 @@ fn print_directive(out: &mut Vec<u8>, directive: &Directive) {
 
 fn print_rule(out: &mut Vec<u8>, rule: &Rule) {
     let mut arguments = vec![plain(&targets_text(&rule.targets)), operator_argument(&rule.operator)];
-    if !rule.actions.is_empty() {
+    // An empty list keeps the last backslash of an operator without quotes from joining lines.
+    let joins_lines = arguments.last().is_some_and(|operator| operator.ends_with(b"\\"));
+    if !rule.actions.is_empty() || joins_lines {
         arguments.push(actions_argument(&rule.actions));
     }
     named(out, "SecRule", &arguments);
@@ -155,9 +153,12 @@ fn actions_argument(actions: &[Action]) -> Vec<u8> {
             out.extend(action_value(value));
         }
     }
-    // A blank at the end of a list does not count, but keeps its last backslash from escaping the quote.
-    if ends_odd(&out) && !fits_bare(&out) {
-        out.push(b' ');
+    if ends_odd(&out) {
+        // What follows keeps the last backslash from escaping the quote or joining lines: a blank, which does not count, or, where
+        // quotes cannot be, a comma with nothing behind it.
+        let spaced = [&out[..], b" "].concat();
+        let fits = fits_between(&spaced, b'"') || fits_between(&spaced, b'\'');
+        out.push(if fits { b' ' } else { b',' });
     }
     quoted(&out)
 }
@@ -189,7 +190,7 @@ fn rules_argument(rules: &RuleSelector) -> Vec<u8> {
 
 /// An argument without quotes where it can do without.
 fn plain(text: &[u8]) -> Vec<u8> {
-    if fits_bare(text) { text.to_vec() } else { quoted(text) }
+    if fits_bare(text) && !text.ends_with(b"\\") { text.to_vec() } else { quoted(text) }
 }
 
 fn quoted(text: &[u8]) -> Vec<u8> {

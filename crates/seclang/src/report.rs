@@ -46,6 +46,11 @@ impl Report {
         self.errors >= MOST_ERRORS
     }
 
+    /// Whether further warnings would be dropped.
+    pub(crate) fn warnings_are_full(&self) -> bool {
+        self.warnings >= MOST_WARNINGS
+    }
+
     /// Whether an error was reported.
     pub(crate) fn has_errors(&self) -> bool {
         self.errors > 0

@@ -43,7 +43,7 @@ pub(crate) fn list(argument: &Argument, report: &mut Report) -> Option<Vec<Actio
             Err(problem) => {
                 failed = true;
                 report.push(*problem);
-                cursor.to_comma();
+                cursor.skip_to_comma();
             }
         }
         if report.is_full() {
@@ -106,7 +106,7 @@ impl Cursor<'_> {
             return self.quoted();
         }
         let start = self.at;
-        self.to_comma();
+        self.skip_to_comma();
         let written = self.argument.text.get(start..self.at).unwrap_or(&[]);
         let end = start + written.iter().rposition(|byte| !is_blank(*byte)).map_or(0, |last| last + 1);
         Ok((self.argument.part(start, end), end))
@@ -151,7 +151,7 @@ impl Cursor<'_> {
         Ok((Text::new(value, inside), end))
     }
 
-    fn to_comma(&mut self) {
+    fn skip_to_comma(&mut self) {
         while self.peek().is_some_and(|byte| byte != b',') {
             self.at += 1;
         }

@@ -89,15 +89,16 @@ fn grammar(name: &[u8]) -> Option<Grammar> {
 }
 
 fn rule(line: &Line, report: &mut Report) -> Option<DirectiveKind> {
-    count(line, 2, 4, report)?;
-    let (targets, rest) = line.arguments.split_first()?;
-    let (first, rest) = rest.split_first()?;
+    let [targets, first, rest @ ..] = line.arguments.as_slice() else {
+        report.push(wrong_count(line, FROM_2_TO_3));
+        return None;
+    };
     let (second, rest) = match rest.split_first() {
         Some((next, behind)) if operator::goes_on(first, next) => (Some(next), behind),
         _ => (None, rest),
     };
     if rest.len() > 1 {
-        report.push(wrong_count(line, "from 2 to 3 arguments"));
+        report.push(wrong_count(line, FROM_2_TO_3));
         return None;
     }
     let targets = target::list(targets, report);
@@ -105,6 +106,9 @@ fn rule(line: &Line, report: &mut Report) -> Option<DirectiveKind> {
     let actions = rest.first().map_or_else(|| Some(Vec::new()), |actions| action::list(actions, report));
     Some(DirectiveKind::Rule(Rule { targets: targets?, operator: operator?, actions: actions? }))
 }
+
+/// Targets, operator and actions.
+const FROM_2_TO_3: &str = "from 2 to 3 arguments";
 
 fn of_setting(name: Setting, line: &Line, report: &mut Report) -> Option<DirectiveKind> {
     let arity = name.arity();
@@ -142,11 +146,17 @@ fn count(line: &Line, least: usize, most: usize, report: &mut Report) -> Option<
 }
 
 fn wrong_count(line: &Line, takes: &str) -> Diagnostic {
-    let given = line.arguments.len();
+    let given = match line.arguments.len() {
+        0 => "none is given".to_owned(),
+        1 => "1 is given".to_owned(),
+        given => format!("{given} are given"),
+    };
     let name = shown(&line.name.text);
     let diagnostic =
-        Diagnostic::error(codes::ARGUMENT_COUNT, format!("`{name}` takes {takes}, here are {given}"))
-            .at(line.span());
+        Diagnostic::error(codes::ARGUMENT_COUNT, format!("`{name}` takes {takes}, {given}")).at(line.span());
+    if line.arguments.len() < 2 {
+        return diagnostic;
+    }
     diagnostic.help("an argument that holds blanks needs double quotes around it")
 }
 

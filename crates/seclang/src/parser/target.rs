@@ -26,7 +26,7 @@ pub(crate) fn list(argument: &Argument, report: &mut Report) -> Option<Vec<Targe
             Err(diagnostic) => {
                 failed = true;
                 report.push(*diagnostic);
-                cursor.to_separator();
+                cursor.skip_to_separator();
             }
         }
         if cursor.peek().is_none() || report.is_full() {
@@ -166,7 +166,7 @@ impl Cursor<'_> {
         ))
     }
 
-    fn to_separator(&mut self) {
+    fn skip_to_separator(&mut self) {
         while self.peek().is_some_and(|byte| !separates(byte)) {
             self.at += 1;
         }

@@ -43,6 +43,13 @@ fn transformation(value: &Text) -> Result<(), Problem> {
     if Transformation::find(&value.value).is_some() {
         return Ok(());
     }
+    if value.value.is_empty() {
+        return Err(Box::new(
+            Diagnostic::error(codes::ACTION_LACKS_ARGUMENT, "`t` needs an argument")
+                .at(value.span)
+                .help("write `t:` and a transformation, such as `t:lowercase`"),
+        ));
+    }
     let message = format!("unknown transformation `{}`", shown(&value.value));
     let diagnostic = Diagnostic::error(codes::UNKNOWN_TRANSFORMATION, message).at(value.span);
     Err(Box::new(suggest(diagnostic, &value.value, Transformation::ALL.iter().map(|name| name.name()))))

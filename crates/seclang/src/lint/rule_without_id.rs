@@ -1,0 +1,16 @@
+//! A rule without an id cannot be excluded, reported or told apart; ModSecurity v3 does not load it. Links of chains need none.
+
+use portcullis_diag::Diagnostic;
+
+use super::Rules;
+use crate::{codes, report::Report};
+
+pub(super) fn check(rules: &Rules<'_>, report: &mut Report) {
+    for rule in rules.heads().filter(|rule| rule.id().is_none()) {
+        report.push(
+            Diagnostic::error(codes::RULE_WITHOUT_ID, "this rule has no id")
+                .at(rule.directive.span)
+                .help("add `id:` and a number no other rule has, such as `id:100001`"),
+        );
+    }
+}
