@@ -5,9 +5,10 @@
 //! to is never computed. Comments and processing instructions are no content (XPath 1.0 section 5), namespace declarations no attributes
 //! (section 5.3), as libxml2 has it under ModSecurity; Coraza gives one value per text node.
 //!
-//! Bytes are not transcoded: `/*` of a Latin-1 document is Latin-1. Encodings that are no superset of ASCII are refused.
+//! Bytes are not transcoded: `/*` of a Latin-1 document is Latin-1. Encodings not known to be supersets of ASCII are refused.
 
 mod characters;
+mod declaration;
 
 use std::{borrow::Cow, collections::BTreeSet};
 
@@ -18,7 +19,7 @@ use quick_xml::{
 
 use crate::{BodyError, Limits};
 
-use characters::{is_name, references, resolve};
+use characters::{is_name, references, resolve, separated};
 
 /// What a document held.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -145,12 +146,15 @@ impl<'a> Reading<'a> {
             }
             Event::DocType(_) if self.root_seen => Err("DOCTYPE after the root element"),
             Event::Decl(_) if self.started => Err("XML declaration that is not at the start"),
-            Event::Decl(declaration) => match (declaration.version(), declaration.encoding()) {
-                (Err(_), _) | (_, Some(Err(_))) => Err("malformed XML declaration"),
-                (_, Some(Ok(encoding))) => characters::check_encoding(&encoding),
-                (_, None) => Ok(()),
-            },
-            Event::DocType(_) | Event::Comment(_) | Event::PI(_) => Ok(()),
+            Event::Decl(declaration) => declaration::check(&declaration),
+            Event::DocType(doctype) => declaration::check_doctype(&doctype),
+            Event::PI(instruction)
+                if is_name(instruction.target()) && !instruction.target().eq_ignore_ascii_case("xml") =>
+            {
+                Ok(())
+            }
+            Event::PI(_) => Err("invalid processing instruction"),
+            Event::Comment(_) => Ok(()),
             Event::Eof if self.depth > 0 => Err("element not closed"),
             Event::Eof if !self.root_seen => Err("no root element"),
             Event::Eof => Ok(()),
@@ -166,6 +170,9 @@ impl<'a> Reading<'a> {
         }
         if !is_name(tag.name().as_ref()) {
             return Err("invalid element name");
+        }
+        if !separated(tag.attributes_raw()) {
+            return Err("malformed attribute");
         }
         // The reader's own search for repeated names takes quadratic time.
         let mut names = BTreeSet::new();

@@ -1,6 +1,7 @@
 //! `t:normalizePathWin`: `normalizePath` after every backslash has become a slash.
 //!
-//! Differences: ModSecurity v3 leaves the third of three backslashes in a row as it is; here none stays.
+//! Differences: ModSecurity v3 converts as it goes and misses some (the third backslash of three in a row, the one after `/../`); here
+//! none stays.
 //!
 //! Example: `SecRule ARGS "@contains /windows/system32" "id:1,phase:2,deny,t:lowercase,t:normalizePathWin"`
 

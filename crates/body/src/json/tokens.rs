@@ -192,8 +192,8 @@ impl<'a> Tokens<'a> {
         Ok(())
     }
 
-    /// `\u` has been taken. A surrogate without its partner becomes a question mark, as in ModSecurity v3, and what follows it is read by
-    /// itself: v3 takes any `\u` for the partner, behind which `\u003c` would hide.
+    /// `\u` has been taken. A surrogate without its partner becomes a question mark, and what follows it is read by itself: ModSecurity v3
+    /// takes any `\u` for the partner of a first one, behind which `\u003c` would hide.
     fn code_point(&mut self, value: &mut Vec<u8>) -> Result<(), Fault> {
         let first = self.unit(self.at)?;
         self.at += 4;

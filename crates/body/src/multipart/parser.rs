@@ -143,7 +143,8 @@ impl<'a> Parser<'a> {
                 return Next::Stop;
             }
         }
-        if self.flags.unmatched_boundary == 1 {
+        // As in ModSecurity v3 neither the first boundary nor a last one without a line end makes up for anything.
+        if self.flags.unmatched_boundary == 1 && self.boundaries > 0 && !end.is_empty() {
             self.flags.unmatched_boundary = 2;
         }
         self.boundaries += 1;
