@@ -53,9 +53,9 @@ codes! {
     TOO_MANY_FILES = "E0204": "Too many files are included.";
     TOO_MANY_BYTES = "E0205": "The rule files are too large.";
     STRAY_COMMA = "W0101": "An action list holds a comma with nothing behind it.";
-    UNKNOWN_MARKER = "W0110": "`skipAfter` names a marker that does not exist.";
-    RULE_WITHOUT_PHASE = "W0111": "A rule does not say in which phase it runs.";
-    UNKNOWN_MACRO = "W0112": "A macro names a variable that does not exist.";
+    UNKNOWN_MARKER = "W0111": "`skipAfter` names a marker that does not exist.";
+    RULE_WITHOUT_PHASE = "W0112": "A rule does not say in which phase it runs.";
+    UNKNOWN_MACRO = "W0113": "A macro names a variable that does not exist.";
 }
 
 #[cfg(test)]

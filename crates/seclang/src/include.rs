@@ -40,7 +40,7 @@ pub fn wildcard_matches(pattern: &[u8], name: &[u8]) -> bool {
                 at += 1;
                 continue;
             }
-            Some(_) => name.get(seen).and_then(|byte| matches_one(&pattern[at..], *byte)),
+            Some(_) => name.get(seen).and_then(|byte| matches_one(pattern.get(at..)?, *byte)),
             None if seen == name.len() => return true,
             None => None,
         };

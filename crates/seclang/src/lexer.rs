@@ -5,6 +5,7 @@
 //!   with Apache, so a text that must not hold them ends its line at a comma or between arguments.
 //! - Lines are joined before quotes are looked for. Within `"..."` a backslash before `"` gives the quote, within `'...'` one before `'`; two backslashes are a pair that escapes
 //!   nothing, and every backslash but the one that escaped a quote is kept, as with ModSecurity v3 (Apache halves pairs).
+//! - A quote ends on its logical line; ModSecurity v3 would let a line end close an action list, which hides a forgotten quote.
 //! - A `#` begins a comment where a directive could begin. The comment goes on over a continuation only when it comments out a
 //!   `SecRule` or `SecAction`, as with ModSecurity v3.
 //!

@@ -1,4 +1,5 @@
-//! A rule without an id cannot be excluded, reported or told apart; ModSecurity v3 does not load it. Links of chains need none.
+//! A rule without an id cannot be excluded, reported or told apart, so it does not load. ModSecurity v2 asks it of `SecRule` and
+//! `SecAction`, v3 of `SecRule` alone; here v2 is followed. Links of chains need none.
 
 use portcullis_diag::Diagnostic;
 
