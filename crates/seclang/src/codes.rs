@@ -1,6 +1,6 @@
 //! The registry of this crate's diagnostics: `E01xx` and `W01xx` speak of what is written in one file, `E02xx` of how files join.
 //!
-//! A number, once released, is never given to another problem. `explain` pages are generated from the table.
+//! A number, once released, is never given to another problem; `ALL` is the table for tools that list them.
 
 use portcullis_diag::Code;
 
