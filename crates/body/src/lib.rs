@@ -27,11 +27,11 @@ pub struct BodyError {
 /// Bounds on what a body may unfold to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// `SecArgumentsLimit`: more fields than this are an error.
+    /// `SecArgumentsLimit`: more fields than this are an error; more attributes of an XML document too.
     pub fields: usize,
-    /// `SecRequestBodyJsonDepthLimit`, also applied to XML elements.
+    /// `SecRequestBodyJsonDepthLimit`: how many arrays and objects may stand inside each other; also applied to XML elements.
     pub depth: usize,
-    /// Multipart parts.
+    /// Parts of a multipart body; more are an error.
     pub parts: usize,
 }
 

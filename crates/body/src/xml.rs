@@ -9,6 +9,7 @@
 
 mod characters;
 mod declaration;
+mod doctype;
 
 use std::{borrow::Cow, collections::BTreeSet};
 
@@ -147,7 +148,7 @@ impl<'a> Reading<'a> {
             Event::DocType(_) if self.root_seen => Err("DOCTYPE after the root element"),
             Event::Decl(_) if self.started => Err("XML declaration that is not at the start"),
             Event::Decl(declaration) => declaration::check(&declaration),
-            Event::DocType(doctype) => declaration::check_doctype(&doctype),
+            Event::DocType(doctype) => doctype::check(&doctype),
             Event::PI(instruction)
                 if is_name(instruction.target()) && !instruction.target().eq_ignore_ascii_case("xml") =>
             {

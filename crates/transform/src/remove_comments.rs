@@ -8,6 +8,10 @@
 use crate::Context;
 
 pub(crate) fn apply(input: &[u8], out: &mut Vec<u8>, _: &Context<'_>) -> bool {
+    if memchr::memchr3(b'*', b'-', b'#', input).is_none() {
+        return false;
+    }
+    out.reserve(input.len());
     let mut comment = false;
     let mut rest = input;
     loop {

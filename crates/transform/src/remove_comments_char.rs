@@ -7,7 +7,7 @@
 use crate::Context;
 
 pub(crate) fn apply(input: &[u8], out: &mut Vec<u8>, _: &Context<'_>) -> bool {
-    if !input.iter().any(|byte| matches!(byte, b'*' | b'-' | b'#')) {
+    if memchr::memchr3(b'*', b'-', b'#', input).is_none() {
         return false;
     }
     out.reserve(input.len());

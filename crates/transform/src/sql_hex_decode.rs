@@ -7,6 +7,10 @@
 use crate::{Context, ascii::hex_pair};
 
 pub(crate) fn apply(input: &[u8], out: &mut Vec<u8>, _: &Context<'_>) -> bool {
+    if memchr::memchr2(b'x', b'X', input).is_none() {
+        return false;
+    }
+    out.reserve(input.len());
     let mut rest = input;
     loop {
         rest = match rest {

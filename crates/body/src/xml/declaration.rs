@@ -1,10 +1,10 @@
-//! What stands before the root: the XML declaration and the DOCTYPE.
+//! The XML declaration.
 //!
-//! The reader takes them as they come; a document that other parsers refuse or read in another encoding must not pass for a good one.
+//! The reader takes it as it comes; a document that others read in another encoding must not pass for a good one.
 
 use quick_xml::events::{BytesDecl, BytesStart};
 
-use super::characters::{is_name, separated};
+use super::characters::separated;
 
 const MALFORMED: &str = "malformed XML declaration";
 
@@ -73,13 +73,4 @@ fn check_encoding(name: &str) -> Result<(), &'static str> {
     } else {
         Err("encoding that is no known superset of ASCII")
     }
-}
-
-/// A name, and nothing that looks like markup before an internal subset. The subset itself is not read: nothing in it has any effect.
-pub(super) fn check_doctype(content: &str) -> Result<(), &'static str> {
-    let outside = content.split_once('[').map_or(content, |(outside, _)| outside);
-    let mut words = outside.split_ascii_whitespace();
-    let named = words.next().is_some_and(is_name);
-    let external = words.next().is_none_or(|word| matches!(word, "SYSTEM" | "PUBLIC"));
-    if named && external && !outside.contains('<') { Ok(()) } else { Err("malformed DOCTYPE") }
 }

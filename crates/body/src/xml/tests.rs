@@ -114,6 +114,7 @@ fn errors_keep_what_came_before() {
         ("<!DOCTYPE 1><a/>", "", "malformed DOCTYPE"),
         ("<!DOCTYPE a b><a/>", "", "malformed DOCTYPE"),
         ("<!DOCTYPE a<><a></a>", "", "malformed DOCTYPE"),
+        ("<!DOCTYPE a [<]><a>one</a>'>]><a>two</a>", "", "malformed DOCTYPE"),
         ("<a/><!DOCTYPE a>", "", "DOCTYPE after the root element"),
         ("<?xml version='1.0' encoding='UTF-7'?><a/>", "", "encoding that is no known superset of ASCII"),
         ("<?xml version='1.0' encoding='utf-16'?><a/>", "", "encoding that is no known superset of ASCII"),
