@@ -30,6 +30,8 @@ pub const SETTING_ARGUMENT: Code = Code("E0312");
 pub const DEFAULT_ACTION: Code = Code("E0313");
 /// An `Include` that nobody resolved.
 pub const INCLUDE: Code = Code("E0314");
+/// The set-up switches rules on that cannot work here.
+pub const SWITCHED_ON: Code = Code("E0315");
 
 /// Accepted, with something else in its place.
 pub const REPLACED: Code = Code("W0301");

@@ -8,6 +8,7 @@ mod exclusions;
 mod lower;
 mod select;
 mod settings;
+mod switches;
 mod targets;
 
 use std::collections::HashMap;
@@ -49,6 +50,7 @@ pub(crate) fn compile(
     exclusions::apply(&mut compiler, &mut sorted);
     let settings = settings::read(&mut compiler, &sorted.settings);
     let (rules, phases) = lower::rules(&mut compiler, &sorted);
+    switches::check(&mut compiler, &sorted, &rules);
     let mut program = Program { settings, rules, phases, ..Program::default() };
     program.facts.rules = program.rules.len();
     program.facts.links = program.rules.iter().map(|rule| rule.links.len().saturating_sub(1)).sum();
