@@ -9,7 +9,11 @@
 use crate::Context;
 
 pub(crate) fn apply(input: &[u8], out: &mut Vec<u8>, _: &Context<'_>) -> bool {
-    if memchr::memchr(b'.', input).is_none() && memchr::memmem::find(input, b"//").is_none() {
+    let nothing_to_do = match memchr::memchr2(b'.', b'/', input) {
+        None => true,
+        Some(at) => !input[at..].contains(&b'.') && !input[at..].windows(2).any(|pair| pair == b"//"),
+    };
+    if nothing_to_do {
         return false;
     }
     normalize(input, out);
