@@ -1,8 +1,8 @@
 //! `t:htmlEntityDecode`: decodes `&#xHH;`, `&#DDD;` and the names quot, amp, lt, gt and nbsp to one byte each; `;` is optional.
 //!
-//! Differences: numbers of any length are read and give their low eight bits, as in ModSecurity v2 and in v3 since 3.0.14 (before that,
-//! leading zeros hid a character: CVE-2025-27110). As in v3 a name needs to be a prefix only (`&ltx;` is `<`, the rest of the word
-//! vanishes), in any case. Coraza knows every HTML 5 name and gives UTF-8.
+//! Differences: numbers of any length are read and give their low eight bits, as in ModSecurity v2 and v3; 3.0.13 alone reads two or three
+//! digits, so that leading zeros hid a character (CVE-2025-27110). As in v3 since 3.0.13 a name needs to be a prefix only (`&ltx;` is `<`,
+//! the rest of the word vanishes), in any case; v2 and older v3 want the whole word. Coraza knows every HTML 5 name and gives UTF-8.
 //!
 //! Example: `SecRule ARGS "@contains <script" "id:1,phase:2,deny,t:htmlEntityDecode"`
 

@@ -1,6 +1,6 @@
 //! `t:sqlHexDecode`: decodes hexadecimal literals of SQL: `0x` and pairs of digits.
 //!
-//! Differences: as in ModSecurity v3 an odd last digit stays as text; v2 wants an even number of digits.
+//! Differences: none to ModSecurity v3 (an odd last digit stays as text); v2 stops at the first NUL byte, as does v3 before 3.0.13.
 //!
 //! Example: `SecRule ARGS "@contains admin" "id:1,phase:2,deny,t:sqlHexDecode"`
 
