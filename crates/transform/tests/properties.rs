@@ -87,6 +87,14 @@ proptest! {
     }
 
     #[test]
+    fn a_unicode_map_is_read_or_refused(text in "(20127|1250|[0-9a-f]{1,9}:[0-9a-f]{1,3}|[ \\t\\r\\n()x:]){0,30}", code_point in 0..0x2_0000_u32) {
+        if let Ok(map) = UnicodeMap::parse(text.as_bytes(), 20127) {
+            assert!(text.contains("20127"));
+            assert!(code_point <= 0xffff || map.lookup(code_point).is_none());
+        }
+    }
+
+    #[test]
     fn twice_is_once(input in hostile()) {
         for name in [
             "compressWhitespace", "lowercase", "parityZero7bit", "removeNulls",
