@@ -26,7 +26,5 @@ pub(crate) const UNREADABLE_CONFIG: Code = Code("E0910");
 pub(crate) const NO_PROGRAM: Code = Code("E0911");
 /// The server certificate is outside its validity.
 pub(crate) const CERTIFICATE_DATES: Code = Code("W0901");
-/// A backend is spoken to without TLS.
-pub(crate) const PLAINTEXT_BACKEND: Code = Code("W0902");
 /// No Core Rule Set was found.
-pub(crate) const BASELINE_IN_USE: Code = Code("W0903");
+pub(crate) const BASELINE_IN_USE: Code = Code("W0902");

@@ -33,7 +33,7 @@ pub(crate) struct Connections {
 impl ServerApp for Connections {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
         let tcp: TcpStream = *stream.into_any().downcast().ok()?;
-        let connection = facts(&self.edge, &tcp)?;
+        let connection = facts(&tcp)?;
         let snapshot = self.edge.snapshot();
         let limit = snapshot.config.limits.connections;
         let Some(_place) = self.edge.connections.reserve(1, limit) else {
@@ -82,11 +82,11 @@ impl Connections {
 }
 
 /// Both ends of a connection. `None` when the client was gone before they could be read.
-pub(crate) fn facts(edge: &Edge, tcp: &TcpStream) -> Option<Connection> {
+pub(crate) fn facts(tcp: &TcpStream) -> Option<Connection> {
     let socket = tcp.get_socket_digest()?;
     let (PingoraAddr::Inet(client), PingoraAddr::Inet(server)) = (socket.peer_addr()?, socket.local_addr()?)
     else {
         return None;
     };
-    Some(Connection { id: edge.next_connection(), client: *client, server: *server, tls: None })
+    Some(Connection { client: *client, server: *server, tls: None })
 }

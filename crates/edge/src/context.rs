@@ -19,7 +19,6 @@ use crate::{
 /// Facts of a connection, the same for all its requests.
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
-    pub(crate) id: u64,
     pub(crate) client: SocketAddr,
     pub(crate) server: SocketAddr,
     /// Absent on the plain listener.
@@ -72,7 +71,7 @@ pub(crate) struct Context {
     pub(crate) attempt: Option<Attempt>,
     pub(crate) refusal: Option<Refusal>,
     /// Counts as active until the context is dropped.
-    pub(crate) in_flight: InFlight,
+    _in_flight: InFlight,
 }
 
 impl Context {
@@ -91,7 +90,7 @@ impl Context {
             slot: None,
             attempt: None,
             refusal: None,
-            in_flight: edge.metrics.request(),
+            _in_flight: edge.metrics.request(),
         }
     }
 

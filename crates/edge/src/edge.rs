@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+    atomic::{AtomicBool, Ordering},
 };
 
 use arc_swap::ArcSwap;
@@ -24,7 +24,6 @@ pub(crate) struct Edge {
     pub(crate) connections: Arc<Budget>,
     /// Bytes of bodies and answers held.
     pub(crate) buffered: Arc<Budget>,
-    next_connection: AtomicU64,
     draining: AtomicBool,
 }
 
@@ -38,7 +37,6 @@ impl Edge {
             clock: Arc::new(SystemClock),
             connections: Arc::default(),
             buffered: Arc::default(),
-            next_connection: AtomicU64::new(1),
             draining: AtomicBool::new(false),
         }
     }
@@ -50,10 +48,6 @@ impl Edge {
 
     pub(crate) fn replace(&self, snapshot: Arc<Snapshot>) {
         self.snapshot.store(snapshot);
-    }
-
-    pub(crate) fn next_connection(&self) -> u64 {
-        self.next_connection.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(crate) fn drain(&self) {

@@ -45,7 +45,7 @@ pub(crate) struct Plain {
 impl ServerApp for Plain {
     async fn process_new(self: &Arc<Self>, stream: Stream, _shutdown: &ShutdownWatch) -> Option<Stream> {
         let mut tcp: TcpStream = *stream.into_any().downcast().ok()?;
-        let connection = connection::facts(&self.edge, &tcp)?;
+        let connection = connection::facts(&tcp)?;
         let snapshot = self.edge.snapshot();
         let limits = &snapshot.config.limits;
         let Some(_place) = self.edge.connections.reserve(1, limits.connections) else {

@@ -1,6 +1,6 @@
 //! Everything a request is judged by, in one immutable piece. A request takes one and keeps it to its end, whatever a reload does.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use http::HeaderValue;
 use portcullis_config::{Config, Hsts, Route, WafMode};
@@ -72,10 +72,6 @@ impl Snapshot {
     pub(crate) fn idle_seconds(&self) -> u64 {
         self.config.limits.idle_timeout.as_secs().max(1)
     }
-
-    pub(crate) fn retry_after(&self) -> Duration {
-        Duration::from_secs(1)
-    }
 }
 
 /// The engine's word for a configured mode.
@@ -115,6 +111,8 @@ fn hsts(settings: &Hsts) -> HeaderValue {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

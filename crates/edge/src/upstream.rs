@@ -131,13 +131,6 @@ fn load(settings: &config::Upstream, diagnostics: &mut Vec<Diagnostic>) -> Optio
             }
         }
     }
-    if matches!(settings.transport, config::Transport::Plaintext) {
-        let message = format!("upstream `{}` is spoken to without TLS", settings.id);
-        diagnostics
-            .push(Diagnostic::warning(codes::PLAINTEXT_BACKEND, message).help(
-                "whoever can read that network reads and changes the requests; name a `ca` to use TLS",
-            ));
-    }
     Some(Upstream {
         id: settings.id.clone(),
         servers,

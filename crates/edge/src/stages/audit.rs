@@ -1,4 +1,6 @@
 //! The audit event: what the rules found in one request, by names and places, never by values.
+//!
+//! With `log.audit_values`, which is for tests of rules, the engine was asked to keep values, and what it kept is written too.
 
 use portcullis_config::{AuditScope, WafMode};
 use portcullis_telemetry::AccessRecord;
@@ -21,9 +23,9 @@ pub(super) fn is_wanted(scope: AuditScope, report: &Report, refusal: Option<&Ref
     let rules_refused = report.intervention.is_some() || matches!(refusal, Some(Refusal::Rules(_)));
     match scope {
         AuditScope::All => true,
-        AuditScope::Matched => {
-            rules_refused || report.audit_wanted || report.matched.iter().any(|rule| rule.logged)
-        }
+        // `SecAuditEngine Off` and its `ctl` are the rules' own word on it.
+        _ if !report.audit_wanted => false,
+        AuditScope::Matched => rules_refused || report.matched.iter().any(|rule| rule.logged),
         AuditScope::Refused => rules_refused,
     }
 }
@@ -78,7 +80,8 @@ fn rule(rule: &MatchedRule) -> Value {
         "id": rule.id,
         "phase": rule.phase,
         "severity": rule.severity,
-        "message": &*rule.message,
+        "message": rule.expanded_message.as_deref().map_or((*rule.message).into(), String::from_utf8_lossy),
+        "log_data": rule.log_data.as_deref().map(String::from_utf8_lossy),
         "tags": rule.tags.iter().map(|tag| &**tag).collect::<Vec<_>>(),
         "logged": rule.logged,
         "targets": targets,

@@ -66,7 +66,12 @@ impl SharedInspection {
             )
         }));
         Self(Arc::new(Mutex::new(Inspection {
-            transaction: transaction.ok(),
+            transaction: transaction.ok().map(|mut transaction| {
+                if snapshot.config.log.audit_values {
+                    transaction.keep_values();
+                }
+                transaction
+            }),
             elapsed: Duration::ZERO,
             refusal: None,
             room: None,
@@ -148,11 +153,7 @@ pub(crate) async fn body(
     let body = read_body(snapshot, ctx, session, &inspection).await?;
     ctx.body_length = Some(body.len());
     let mut inspection = inspection.lock();
-    let shown = inspection.run(|transaction| match transaction.inspects_request_body() {
-        true => transaction.request_body_limit().min(body.len()),
-        false => 0,
-    })?;
-    inspection.phase(|transaction| transaction.request_body(body.get(..shown).unwrap_or(&body)))?;
+    inspection.phase(|transaction| transaction.request_body(&body))?;
     Ok(Some(body))
 }
 
@@ -202,7 +203,8 @@ fn limit(ctx: &Context, inspection: &SharedInspection) -> Result<usize, Refusal>
         return Ok(configured);
     }
     let of_rules = inspection.lock().run(|transaction| {
-        if transaction.inspects_request_body() { transaction.request_body_limit() } else { usize::MAX }
+        let bounds = transaction.inspects_request_body() && transaction.rejects_long_request();
+        if bounds { transaction.request_body_limit() } else { usize::MAX }
     })?;
     Ok(configured.min(of_rules))
 }

@@ -38,12 +38,25 @@ pub(crate) fn inspect(
         return;
     }
     let Some(inspection) = ctx.inspection.clone() else { return };
-    let plan = match phase_3(&inspection, response) {
-        Ok(false) => return,
-        Ok(true) if response.status == StatusCode::SWITCHING_PROTOCOLS => return,
-        Ok(true) => hold(snapshot, ctx, &inspection),
-        Err(refusal) => Plan::Replace(Refuser::new(ctx, &inspection).refuse(refusal)),
+    let in_scope = match phase_3(&inspection, response) {
+        Ok(in_scope) => in_scope && response.status != StatusCode::SWITCHING_PROTOCOLS,
+        Err(refusal) => {
+            return put(ctx, session, Plan::Replace(Refuser::new(ctx, &inspection).refuse(refusal)));
+        }
     };
+    if in_scope {
+        let plan = hold(snapshot, ctx, &inspection);
+        return put(ctx, session, plan);
+    }
+    // Phase 4 runs all the same: some of its rules look at the status only, and its verdict may rest on phase 3.
+    let verdict = inspection.lock().phase(|transaction| transaction.response_body(b""));
+    if let Err(refusal) = verdict {
+        put(ctx, session, Plan::Replace(Refuser::new(ctx, &inspection).refuse(refusal)));
+    }
+}
+
+/// Gives the held session its plan; one that is not there yet is attached now.
+fn put(ctx: &mut Context, session: &mut Session, plan: Plan) {
     let slot = match &ctx.slot {
         Some(slot) => slot.clone(),
         None => session::attach(&mut session.downstream_session, None),
