@@ -48,7 +48,7 @@ use std::ops::Range;
 use portcullis_diag::Code;
 use portcullis_seclang::{Loader, vocabulary::Operator};
 
-use crate::pattern::{Groups, PatternError};
+use crate::pattern::{Groups, MAX_STEPS, PatternError};
 use written::Written;
 
 /// `@geoLookup` loads and never matches.
@@ -206,11 +206,7 @@ pub fn build(
         Status::Implemented(build) => {
             let operate =
                 (build.0)(&Written { text: argument, has_macros: has_macros && line.expands }, resources)?;
-            let warning = (has_macros && !line.expands).then(|| Warning {
-                code: MACROS_STAY_TEXT,
-                message: format!("@{} does not expand macros, its argument is taken as written", name.name()),
-                help: Some("use @rx, @within, @contains or @streq, which expand them".to_owned()),
-            });
+            let warning = warning(line, has_macros, &*operate);
             Ok(Built { operate, warning })
         }
         Status::NeverMatches { code, why, instead } => Ok(Built {
@@ -225,6 +221,25 @@ pub fn build(
             Err(Refusal::new(format!("@{} is not supported: {why}", name.name()), instead))
         }
     }
+}
+
+fn warning(line: &Line, has_macros: bool, operate: &dyn Operate) -> Option<Warning> {
+    let name = line.name.name();
+    if has_macros && !line.expands {
+        return Some(Warning {
+            code: MACROS_STAY_TEXT,
+            message: format!("@{name} does not expand macros, its argument is taken as written"),
+            help: Some("use @rx, @within, @contains or @streq, which expand them".to_owned()),
+        });
+    }
+    operate.backtracking_pattern().map(|_| Warning {
+        code: PATTERN_BACKTRACKS,
+        message: format!("the pattern of @{name} has to backtrack, at most {MAX_STEPS} steps for one value"),
+        help: Some(
+            "a value that needs more counts as a match; without look-around, back references and possessive repeats a pattern runs in linear time"
+                .to_owned(),
+        ),
+    })
 }
 
 #[cfg(test)]

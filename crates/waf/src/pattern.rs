@@ -4,6 +4,8 @@
 //! error (`\x{c2}`, `\v`, `\<`, `[a&&b]`). What needs look-around, back references or atomic groups goes to a backtracking engine
 //! whose steps are bounded, behind a linear filter that lets through at least what the pattern matches.
 //!
+//! Where a round of a repeat can be empty, as in `(|a)*b`, the text found may be another than PCRE's; whether there is a match is the same.
+//!
 //! Invariants: bytes, never characters; a pattern is accepted with PCRE's meaning or refused; no search runs without a bound.
 
 mod backtrack;

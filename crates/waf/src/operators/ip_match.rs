@@ -73,10 +73,10 @@ impl Networks {
 
     fn contains(&self, address: IpAddr) -> bool {
         match address {
-            IpAddr::V4(address) => lies_in(&self.v4, address),
+            IpAddr::V4(address) => lies_in(&self.v4, &address),
             IpAddr::V6(address) => {
-                lies_in(&self.v6, address)
-                    || address.to_ipv4_mapped().is_some_and(|mapped| lies_in(&self.v4, mapped))
+                lies_in(&self.v6, &address)
+                    || address.to_ipv4_mapped().is_some_and(|mapped| lies_in(&self.v4, &mapped))
             }
         }
     }
@@ -88,9 +88,9 @@ fn sorted<T: Ord>(ranges: impl Iterator<Item = (T, T)>) -> Vec<(T, T)> {
     ranges
 }
 
-fn lies_in<T: Ord>(ranges: &[(T, T)], address: T) -> bool {
-    let after = ranges.partition_point(|(from, _)| *from <= address);
-    after.checked_sub(1).and_then(|index| ranges.get(index)).is_some_and(|(_, to)| address <= *to)
+fn lies_in<T: Ord>(ranges: &[(T, T)], address: &T) -> bool {
+    let after = ranges.partition_point(|(from, _)| from <= address);
+    after.checked_sub(1).and_then(|index| ranges.get(index)).is_some_and(|(_, to)| address <= to)
 }
 
 impl Operate for Networks {

@@ -79,18 +79,20 @@ impl Operate for Fixed {
     }
 }
 
+/// Texts and their patterns, the newest last. `None` did not compile.
+type Kept = VecDeque<(Box<[u8]>, Option<Arc<Pattern>>)>;
+
 #[derive(Debug)]
 struct Expanded {
     written: Box<[u8]>,
     dialect: Dialect,
     search: Search,
-    /// The newest last. `None` did not compile.
-    compiled: Mutex<VecDeque<(Box<[u8]>, Option<Arc<Pattern>>)>>,
+    compiled: Mutex<Kept>,
 }
 
 impl Expanded {
     fn pattern(&self, text: &[u8]) -> Option<Arc<Pattern>> {
-        let known = |kept: &VecDeque<(Box<[u8]>, Option<Arc<Pattern>>)>| {
+        let known = |kept: &Kept| {
             kept.iter().find(|(source, _)| **source == *text).map(|(_, pattern)| pattern.clone())
         };
         if let Some(pattern) = known(&self.compiled.lock().unwrap_or_else(PoisonError::into_inner)) {

@@ -196,11 +196,15 @@ fn compiled_patterns_of_macros_are_bounded() {
 
 #[test]
 fn reaching_the_step_limit_is_a_match() {
-    let operator = built(Operator::Rx, r"(?:(?:a|a)(?!c))+b");
-    assert!(operator.backtracking_pattern().is_some());
-    let input = [b"a".repeat(40), b"cb".to_vec()].concat();
+    let pattern = br"(?:a|b|ab)*(?=c)d";
+    let built = with(|resources| build(Operator::Rx, pattern, false, resources)).expect("loads");
+    assert_eq!(built.warning.expect("warns").code, super::PATTERN_BACKTRACKS);
+    assert_eq!(built.operate.backtracking_pattern(), Some(&pattern[..]));
+    let input = [b"ab".repeat(40), b"d".to_vec()].concat();
     let mut found = Found::default();
-    if operator.evaluate(&input, None, false, &mut found) {
-        assert_eq!(found.undecided, Some(Undecided::LimitExceeded));
-    }
+    assert!(built.operate.evaluate(&input, None, true, &mut found));
+    assert_eq!(found.undecided, Some(Undecided::LimitExceeded));
+    assert_eq!((found.offset, found.length), (0, input.len()));
+    let mut found = Found::default();
+    assert!(!built.operate.evaluate(b"abab", None, true, &mut found) && found.undecided.is_none());
 }

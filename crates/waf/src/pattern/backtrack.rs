@@ -16,6 +16,13 @@ pub(super) fn needed(node: &Node) -> bool {
 }
 
 pub(super) fn build(node: &Node, largest: usize) -> Result<Regex, PatternError> {
+    if keeps_empty_rounds(node) {
+        return Err(PatternError::new(
+            0,
+            "a possessive repeat of what can be empty is not supported in patterns",
+        )
+        .help("write it so that each round takes at least one byte"));
+    }
     let mut text = String::new();
     write(node, &mut text);
     RegexBuilder::new(&text)
@@ -25,6 +32,16 @@ pub(super) fn build(node: &Node, largest: usize) -> Result<Regex, PatternError> 
         .max_prog_size(largest / size_of::<usize>())
         .build()
         .map_err(|error| PatternError::new(0, format!("pattern that cannot be compiled: {error}")))
+}
+
+/// PCRE ends a repeat at its first empty round, the engine looks for a round that is not empty. That changes which match is found, and
+/// whether there is one where the choice is final.
+fn keeps_empty_rounds(node: &Node) -> bool {
+    let is_final = matches!(node, Node::Atomic(_) | Node::Repeat { greed: Greed::Possessive, .. });
+    if is_final && node.has_empty_rounds() {
+        return true;
+    }
+    node.parts().iter().any(keeps_empty_rounds)
 }
 
 /// `rest_nullable`: what follows may match nothing. Only then does it show that PCRE's multiline `^` does not match after a final newline,
@@ -55,7 +72,7 @@ fn write(node: &Node, text: &mut String) {
         Node::Empty => text.push_str("(?:)"),
         Node::Byte(byte) => text.push_str(&format!("\\x{byte:02x}")),
         Node::Class(set) => match set.ranges().as_slice() {
-            [] => text.push_str("(?!)"),
+            [] => text.push_str("(?:(?!))"),
             ranges => {
                 text.push('[');
                 for (from, to) in ranges {
@@ -73,6 +90,10 @@ fn write(node: &Node, text: &mut String) {
             Anchor::WordBoundary => r"\b",
             Anchor::NoWordBoundary => r"\B",
         }),
+        // fancy-regex 0.20 takes `(a+?)*` for `(a+?)?`, which an assertion that always holds prevents.
+        Node::Capture(_, node) if matches!(**node, Node::Repeat { max: None, .. }) => {
+            wrap("((?!(?!))", node, text);
+        }
         Node::Capture(_, node) => wrap("(", node, text),
         Node::Concat(nodes) => nodes.iter().for_each(|node| write(node, text)),
         Node::Alternation(nodes) => {
@@ -86,8 +107,11 @@ fn write(node: &Node, text: &mut String) {
             text.push(')');
         }
         Node::Repeat { node, min, max, greed } => {
-            text.push_str(if *greed == Greed::Possessive { "(?>" } else { "(?:" });
-            wrap("(?:", node, text);
+            text.push_str(if *greed == Greed::Possessive { "(?>" } else { "" });
+            match **node {
+                Node::Byte(_) | Node::Class(_) | Node::Capture(..) | Node::Atomic(_) => write(node, text),
+                _ => wrap("(?:", node, text),
+            }
             match (min, max) {
                 (0, None) => text.push('*'),
                 (1, None) => text.push('+'),
@@ -95,7 +119,11 @@ fn write(node: &Node, text: &mut String) {
                 (min, None) => text.push_str(&format!("{{{min},}}")),
                 (min, Some(max)) => text.push_str(&format!("{{{min},{max}}}")),
             }
-            text.push_str(if *greed == Greed::Lazy { "?)" } else { ")" });
+            text.push_str(match greed {
+                Greed::Greedy => "",
+                Greed::Lazy => "?",
+                Greed::Possessive => ")",
+            });
         }
         Node::Atomic(node) => wrap("(?>", node, text),
         Node::Look { behind: false, negative, node } => {

@@ -262,7 +262,7 @@ impl<'a> Parser<'a> {
             }
         }
         if self.eat(b":") {
-            return Ok(Some(self.body(*flags, opened)?));
+            return Ok(Some(grouped(self.body(*flags, opened)?)));
         }
         if self.eat(b">") {
             return Ok(Some(Node::Atomic(Box::new(self.body(*flags, opened)?))));
@@ -299,8 +299,7 @@ impl<'a> Parser<'a> {
             return Err(PatternError::new(opened, "group without a closing parenthesis")
                 .help("write \\( for a literal parenthesis"));
         }
-        // A quantifier may follow a group that holds an anchor, but not the anchor itself.
-        Ok(if matches!(node, Node::Anchor(_)) { Node::Concat(vec![node]) } else { node })
+        Ok(node)
     }
 
     fn inline_flags(&mut self, flags: &mut Flags, opened: usize) -> Result<Option<Node>, PatternError> {
@@ -323,7 +322,7 @@ impl<'a> Parser<'a> {
                 }
                 b':' => {
                     self.position += 1;
-                    return Ok(Some(self.body(changed, opened)?));
+                    return Ok(Some(grouped(self.body(changed, opened)?)));
                 }
                 _ => return Err(self.unsupported(unsupported_group(byte))),
             }
@@ -355,6 +354,12 @@ impl<'a> Parser<'a> {
         }
         Node::BackReference { group, ignore_case: flags.ignore_case }
     }
+}
+
+/// Keeps a group visible where that matters: a quantifier may follow a group with an anchor but no anchor, and a look-behind may have
+/// alternatives of different lengths, but not a group within it.
+fn grouped(node: Node) -> Node {
+    if matches!(node, Node::Anchor(_) | Node::Alternation(_)) { Node::Concat(vec![node]) } else { node }
 }
 
 /// What has no width is there or not, however often it is repeated.

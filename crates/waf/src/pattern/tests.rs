@@ -1,6 +1,8 @@
 //! Meanings that PCRE has and the engine's own syntax has not.
 
-use super::{Dialect, Pattern};
+use proptest::prelude::*;
+
+use super::{Dialect, MAX_STEPS, Pattern, StepsExceeded};
 
 const SINGLE: Dialect = Dialect { multiline: false, ignore_case: false };
 const MULTI: Dialect = Dialect { multiline: true, ignore_case: false };
@@ -100,6 +102,7 @@ fn backtracking_is_kept_to_what_needs_it() {
         (r"(\w+)=\1\b", b"ab=abc ab=ab", Some((7, 12))),
         (r"(?i)(a)\1", b"aA", Some((0, 2))),
         ("a++a", b"aaa", None),
+        ("([a-z]+?)*+|-", b"ab a", Some((0, 2))),
         ("(?>a|ab)c", b"abc", None),
         (r"\R\n", b"\r\n", None),
         ("(?<=\\xff)b", b"\xffb", Some((1, 2))),
@@ -137,6 +140,9 @@ fn what_cannot_be_done_is_refused_by_name() {
         ("a{2}{3}", "nothing"),
         ("^*", "anchor"),
         ("(?<=a+)b", "look-behind"),
+        ("(?<=(?:a|bc))d", "look-behind"),
+        ("(?:a*|b)*+c", "empty"),
+        ("(?<n>a)(?<n>b)", "two groups"),
         ("a{3,2}", "order"),
         ("a{70000}", "65535"),
         ("a{,3}", "differently"),
@@ -156,9 +162,15 @@ fn what_cannot_be_done_is_refused_by_name() {
 
 #[test]
 fn runaway_patterns_stop() {
-    let pattern = Pattern::compile(br"(?:a+)+(?=b)c", SINGLE).expect("compiles");
-    let input = [b"a".repeat(64), b"c".to_vec()].concat();
-    assert!(pattern.find_at(&input, 0).is_err() || pattern.find_at(&input, 0) == Ok(None));
+    let pattern = Pattern::compile(br"(?:a|b|ab)*(?=c)d", SINGLE).expect("compiles");
+    let input = [b"ab".repeat(40), b"d".to_vec()].concat();
+    assert_eq!(pattern.is_match(&input), Err(StepsExceeded));
+}
+
+#[test]
+fn the_filter_keeps_long_clean_input_cheap() {
+    let pattern = Pattern::compile(br"<\?(?!xml)", SINGLE).expect("compiles");
+    assert_eq!(pattern.is_match(&b"a".repeat(4 * MAX_STEPS)), Ok(false));
 }
 
 #[test]
@@ -166,4 +178,24 @@ fn groups_that_took_no_part_are_absent() {
     let pattern = Pattern::compile(b"(a)|(b)", SINGLE).expect("compiles");
     let groups = pattern.groups_at(b"b", 0).expect("linear").expect("matches");
     assert_eq!(groups, vec![Some(0..1), None, Some(0..1)]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn no_pattern_panics(
+        source in proptest::collection::vec(prop_oneof![
+            proptest::sample::select(br"\()[]{}*+?|^$.-:=!<>#QEabx0129,iPkg'&".to_vec()),
+            any::<u8>(),
+        ], 0..40),
+        input in proptest::collection::vec(any::<u8>(), 0..20),
+        multiline: bool,
+    ) {
+        if let Ok(pattern) = Pattern::compile(&source, Dialect { multiline, ignore_case: false }) {
+            let found = pattern.find_at(&input, 0);
+            prop_assert_eq!(pattern.is_match(&input).is_ok_and(|matches| matches), matches!(found, Ok(Some(_))));
+            prop_assert_eq!(pattern.find_at(&input, input.len() + 1), Ok(None));
+        }
+    }
 }

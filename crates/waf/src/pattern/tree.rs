@@ -129,6 +129,26 @@ impl Node {
         if nodes.len() == 1 { nodes.swap_remove(0) } else { Node::Alternation(nodes) }
     }
 
+    /// Constructs it is made of.
+    pub(super) fn parts(&self) -> &[Node] {
+        match self {
+            Node::Empty | Node::Byte(_) | Node::Class(_) | Node::Anchor(_) | Node::BackReference { .. } => {
+                &[]
+            }
+            Node::Concat(nodes) | Node::Alternation(nodes) => nodes,
+            Node::Capture(_, node)
+            | Node::Atomic(node)
+            | Node::Repeat { node, .. }
+            | Node::Look { node, .. } => std::slice::from_ref(&**node),
+        }
+    }
+
+    /// Whether a round of one of its repeats can be empty.
+    pub(super) fn has_empty_rounds(&self) -> bool {
+        let empty = matches!(self, Node::Repeat { node, max, .. } if *max != Some(1) && node.is_nullable());
+        empty || self.parts().iter().any(Node::has_empty_rounds)
+    }
+
     /// The alternatives of an alternation, else the node alone.
     pub(super) fn branches(&self) -> &[Node] {
         match self {
