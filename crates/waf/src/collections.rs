@@ -57,7 +57,20 @@ impl Kind {
 pub struct Collections {
     records: usize,
     variables: usize,
-    inner: Mutex<HashMap<(Kind, Box<[u8]>), Record>>,
+    inner: Mutex<HashMap<Key, Record>>,
+}
+
+/// What a record is found by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    kind: Kind,
+    key: Box<[u8]>,
+}
+
+impl Key {
+    fn new(kind: Kind, key: &[u8]) -> Self {
+        Self { kind, key: cut(key).into() }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -95,7 +108,7 @@ impl Collections {
             return;
         }
         let mut all = self.lock();
-        let place = (kind, Box::from(cut(key)));
+        let place = Key::new(kind, key);
         if let Some(record) = all.get_mut(&place)
             && record.expires > now
         {
@@ -118,7 +131,7 @@ impl Collections {
     /// The value of a variable.
     pub(crate) fn find(&self, kind: Kind, key: &[u8], name: &[u8], now: u64) -> Option<Value> {
         let all = self.lock();
-        let record = all.get(&(kind, Box::from(cut(key)))).filter(|record| record.expires > now)?;
+        let record = all.get(&Key::new(kind, key)).filter(|record| record.expires > now)?;
         let kept = record.variables.get(folded(name).as_ref()).filter(|kept| kept.lives(now))?;
         Some(Arc::clone(&kept.value))
     }
@@ -126,7 +139,7 @@ impl Collections {
     /// All variables of a record, sorted by name so that evaluation does not depend on chance.
     pub(crate) fn all(&self, kind: Kind, key: &[u8], now: u64) -> Vec<(Value, Value)> {
         let all = self.lock();
-        let Some(record) = all.get(&(kind, Box::from(cut(key)))).filter(|record| record.expires > now) else {
+        let Some(record) = all.get(&Key::new(kind, key)).filter(|record| record.expires > now) else {
             return Vec::new();
         };
         let mut found: Vec<(Value, Value)> = record
@@ -149,8 +162,7 @@ impl Collections {
         change: impl FnOnce(Option<&[u8]>) -> Option<Value>,
     ) {
         let mut all = self.lock();
-        let Some(record) = all.get_mut(&(kind, Box::from(cut(key)))).filter(|record| record.expires > now)
-        else {
+        let Some(record) = all.get_mut(&Key::new(kind, key)).filter(|record| record.expires > now) else {
             return;
         };
         let folded = folded(name);
@@ -176,7 +188,7 @@ impl Collections {
     /// Lets a variable expire `seconds` from now.
     pub(crate) fn expire(&self, kind: Kind, key: &[u8], name: &[u8], now: u64, seconds: u64) {
         let mut all = self.lock();
-        if let Some(record) = all.get_mut(&(kind, Box::from(cut(key))))
+        if let Some(record) = all.get_mut(&Key::new(kind, key))
             && let Some(kept) = record.variables.get_mut(&folded(name))
         {
             let expires = now.saturating_add(seconds);
@@ -196,7 +208,7 @@ impl Collections {
         (amount, period): (i64, u64),
     ) {
         let mut all = self.lock();
-        if let Some(record) = all.get_mut(&(kind, Box::from(cut(key))))
+        if let Some(record) = all.get_mut(&Key::new(kind, key))
             && let Some(kept) = record.variables.get_mut(&folded(name))
         {
             let periods = now.saturating_sub(kept.changed).checked_div(period).unwrap_or(0);
@@ -209,7 +221,7 @@ impl Collections {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(Kind, Box<[u8]>), Record>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Record>> {
         // A panic elsewhere leaves whole records behind: every change is one insertion.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -26,6 +26,9 @@ use crate::{
 /// Receives the members of a collection: name, value.
 pub(crate) type Visit<'a> = dyn FnMut(&Value, &Value) + 'a;
 
+/// Finds a member by name, case ignored; its name as kept, and its value.
+pub(crate) type Find = fn(&State, &[u8]) -> Option<(Value, Value)>;
+
 /// What a variable stands for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Meaning {
@@ -34,7 +37,7 @@ pub(crate) enum Meaning {
     /// Any number of named values.
     Collection(fn(&State, &mut Visit<'_>)),
     /// Named values with a quick way to one of them.
-    Store(fn(&State, &mut Visit<'_>), fn(&State, &[u8]) -> Option<(Value, Value)>),
+    Store(fn(&State, &mut Visit<'_>), Find),
     /// Not implemented: why, and what to use instead.
     Refused(&'static str, &'static str),
 }
@@ -74,9 +77,19 @@ pub(crate) fn meaning(variable: Variable) -> Meaning {
 /// A value that a rule is to look at.
 #[derive(Clone, Debug)]
 pub(crate) struct Item {
-    /// `ARGS:q`
-    pub(crate) name: Value,
+    /// Its name within its collection; none for a single value or a count.
+    pub(crate) member: Option<Value>,
     pub(crate) value: Value,
+}
+
+impl Item {
+    /// `ARGS:q`, `&ARGS`, `REQUEST_METHOD`
+    pub(crate) fn name(&self, target: &Target) -> Value {
+        match &self.member {
+            Some(member) => full_name(target.variable.name(), member),
+            None => Value::from(target.label.as_bytes()),
+        }
+    }
 }
 
 /// The values of a target, in wire order, without the excluded ones.
@@ -94,8 +107,7 @@ pub(crate) fn collect(
         }
         count += 1;
         if !target.count {
-            let name = full_name(variable.name(), member.map(AsRef::as_ref));
-            out.push(Item { name, value: Value::clone(value) });
+            out.push(Item { member: member.cloned(), value: Value::clone(value) });
         }
     };
     match (target.meaning, &target.selector) {
@@ -122,7 +134,7 @@ pub(crate) fn collect(
         (Meaning::Refused(..), _) => {}
     }
     if target.count {
-        out.push(Item { name: Value::from(target.label.as_bytes()), value: decimal(count) });
+        out.push(Item { member: None, value: decimal(count) });
     }
 }
 

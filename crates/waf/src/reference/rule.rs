@@ -7,7 +7,7 @@ use portcullis_transform::{Context, Transformation};
 use super::{Run, expand};
 use crate::{
     actions::{effects, setvar},
-    ir::{Exclusion, Link, Rule, RuleId, Template, Test},
+    ir::{Exclusion, Link, Rule, RuleId, Target, Template, Test},
     limits,
     operators::{Found, Undecided},
     state::{State, Value},
@@ -55,14 +55,21 @@ impl Run {
             };
             variables::collect(&self.state, target, &covered, &mut items);
             for item in items.drain(..) {
-                matched |= self.value(rule, link, test, &item, told);
+                matched |= self.value(rule, link, (test, target), &item, told);
             }
         }
         matched
     }
 
     /// Tests one value, with `multiMatch` in every form it takes (trap 7), and acts on every match (trap 1).
-    fn value(&mut self, rule: &Rule, link: &Link, test: &Test, item: &Item, told: &mut Told) -> bool {
+    fn value(
+        &mut self,
+        rule: &Rule,
+        link: &Link,
+        (test, target): (&Test, &Target),
+        item: &Item,
+        told: &mut Told,
+    ) -> bool {
         let forms = forms(&self.state, link, &item.value);
         let mut matched = false;
         for form in forms {
@@ -76,8 +83,9 @@ impl Run {
             if hit && link.capture && found.undecided.is_none() {
                 self.capture(&found);
             }
-            told.target(&item.name, hit.then_some(&found));
-            self.state.matched.add(Arc::clone(&item.name), form);
+            let name = item.name(target);
+            told.target(&name, hit.then_some(&found));
+            self.state.matched.add(name, form);
             self.act(rule, link, told);
         }
         matched

@@ -29,16 +29,7 @@ impl Matched {
     }
 }
 
-/// `ARGS:q` of a collection and a member; the bare collection for a single value.
-pub(crate) fn full_name(collection: &str, member: Option<&[u8]>) -> Value {
-    match member {
-        None => Arc::from(collection.as_bytes()),
-        Some(member) => {
-            let mut name = Vec::with_capacity(collection.len() + 1 + member.len());
-            name.extend_from_slice(collection.as_bytes());
-            name.push(b':');
-            name.extend_from_slice(member);
-            Arc::from(name)
-        }
-    }
+/// `ARGS:q` of a collection and a member.
+pub(crate) fn full_name(collection: &str, member: &[u8]) -> Value {
+    Arc::from([collection.as_bytes(), b":", member].concat())
 }
