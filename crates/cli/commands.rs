@@ -1,0 +1,8 @@
+//! The commands, one file each: its arguments and one function that carries it out.
+
+pub(crate) mod cert;
+pub(crate) mod check;
+pub(crate) mod demo_backend;
+pub(crate) mod rules;
+pub(crate) mod run;
+pub(crate) mod version;
