@@ -139,9 +139,22 @@ fn rule(rule: &Value) -> Option<Rule> {
         return None;
     }
     let id = rule["id"].as_u64()?;
-    let text = |name: &str| rule[name].as_str().unwrap_or_default().to_owned();
+    let text = |name: &str| escaped(rule[name].as_str().unwrap_or_default());
     let (message, data) = (text("message"), text("log_data"));
     Some(Rule { id, line: format!("[id \"{id}\"] [msg \"{message}\"] [data \"{data}\"]") })
+}
+
+/// Control characters as ModSecurity writes them: an entry of its log is one line.
+fn escaped(text: &str) -> String {
+    let mut line = String::new();
+    for letter in text.chars() {
+        if letter.is_ascii_control() {
+            line.push_str(&format!("\\x{:02x}", u32::from(letter)));
+        } else {
+            line.push(letter);
+        }
+    }
+    line
 }
 
 #[cfg(test)]
@@ -158,13 +171,13 @@ mod tests {
         .unwrap();
         std::fs::write(
             dir.path().join("audit.log"),
-            "{\"request_id\":\"a\",\"rules\":[{\"id\":1,\"logged\":true,\"message\":\"m\",\"log_data\":\"d\"},{\"id\":2,\"logged\":false}]}\n",
+            "{\"request_id\":\"a\",\"rules\":[{\"id\":1,\"logged\":true,\"message\":\"m\",\"log_data\":\"d\\n\"},{\"id\":2,\"logged\":false}]}\n",
         )
         .unwrap();
         let records = Records::new(dir.path());
         let rules = records.rules("127.0.0.1:9".parse().unwrap()).unwrap().unwrap();
         assert_eq!(rules.iter().map(|rule| rule.id).collect::<Vec<_>>(), [1, 3]);
-        assert_eq!(rules[0].line, "[id \"1\"] [msg \"m\"] [data \"d\"]");
+        assert_eq!(rules[0].line, "[id \"1\"] [msg \"m\"] [data \"d\\x0a\"]");
         let rules = records.rules("127.0.0.1:8".parse().unwrap()).unwrap().unwrap();
         assert_eq!(rules[0].id, 7);
     }

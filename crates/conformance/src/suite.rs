@@ -128,6 +128,11 @@ fn parse(text: &str) -> Result<Vec<Case>, String> {
     let options = serde_saphyr::options! {
         duplicate_keys: serde_saphyr::DuplicateKeyPolicy::PassThrough,
     };
+    // One file of release 4.28.0 holds nothing but comments.
+    let comment = |line: &str| line == "---" || matches!(line.trim_start().chars().next(), None | Some('#'));
+    if text.lines().all(comment) {
+        return Ok(Vec::new());
+    }
     let file: File = serde_saphyr::from_str_with_options(text, options).map_err(|error| error.to_string())?;
     let named = |test: Test| Case { name: format!("{}-{}", file.rule_id, test.test_id), stages: test.stages };
     Ok(file.tests.into_iter().map(named).collect())

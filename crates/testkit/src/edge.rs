@@ -232,7 +232,9 @@ impl Edge {
     fn until_ready(&mut self) -> Result<(), Option<ExitStatus>> {
         let deadline = Instant::now() + START;
         loop {
-            if self.logged("ready") {
+            // The line of that word alone: warnings may well say "already".
+            let ready = |log: &Vec<String>| log.iter().any(|line| line.starts_with("ready "));
+            if ready(&self.log.lock().unwrap_or_else(PoisonError::into_inner)) {
                 return Ok(());
             }
             if let Ok(Some(status)) = self.child.try_wait() {
