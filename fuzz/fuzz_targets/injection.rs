@@ -1,0 +1,5 @@
+//! libFuzzer on the property `injection` of `portcullis-fuzzing`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| portcullis_fuzzing::run("injection", input));
