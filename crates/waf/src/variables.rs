@@ -14,6 +14,8 @@ mod response;
 mod time;
 mod tx;
 
+use std::sync::Arc;
+
 pub(crate) use body::XML_PATHS;
 pub(crate) use persistent::BUILT_IN;
 use portcullis_seclang::vocabulary::Variable;
@@ -93,16 +95,11 @@ impl Item {
 }
 
 /// The values of a target, in wire order, without the excluded ones.
-pub(crate) fn collect(
-    state: &State,
-    target: &Target,
-    excluded: &dyn Fn(Variable, &[u8]) -> bool,
-    out: &mut Vec<Item>,
-) {
+pub(crate) fn collect(state: &State, target: &Target, exclusions: &Exclusions<'_>, out: &mut Vec<Item>) {
     let variable = target.variable;
     let mut count: usize = 0;
     let mut keep = |member: Option<&Value>, value: &Value| {
-        if excluded(variable, member.map_or(&[], |member| member)) {
+        if exclusions.cover(variable, member.map_or(&[], |member| member)) {
             return;
         }
         count += 1;
@@ -156,13 +153,19 @@ pub(crate) fn first(state: &State, variable: Variable, member: Option<&[u8]>) ->
     }
 }
 
-/// Whether any of some exclusions covers a value.
-pub(crate) fn covered<'a>(
-    exclusions: impl IntoIterator<Item = &'a Exclusion>,
-    variable: Variable,
-    member: &[u8],
-) -> bool {
-    exclusions.into_iter().any(|exclusion| exclusion.covers(variable, member))
+/// What a rule leaves out.
+pub(crate) struct Exclusions<'a> {
+    /// As written in the rule, or added to it by a directive.
+    pub(crate) own: &'a [Exclusion],
+    /// `ctl:ruleRemoveTarget*` of this transaction.
+    pub(crate) by_ctl: &'a [Arc<Exclusion>],
+}
+
+impl Exclusions<'_> {
+    fn cover(&self, variable: Variable, member: &[u8]) -> bool {
+        self.own.iter().any(|exclusion| exclusion.covers(variable, member))
+            || self.by_ctl.iter().any(|exclusion| exclusion.covers(variable, member))
+    }
 }
 
 #[cfg(test)]

@@ -91,7 +91,12 @@ impl Compiler<'_> {
         }
         if !found {
             let what = String::from_utf8_lossy(value);
-            self.note(codes::SELECTS_NOTHING, span, &format!("no rule is selected by {what}"), "remove it");
+            self.note(
+                codes::SELECTS_NOTHING,
+                span,
+                &format!("no rule is selected by {what}"),
+                "it has no effect unless such a rule is loaded",
+            );
         }
         Ok(set)
     }

@@ -1,6 +1,6 @@
 //! One rule: its links in order, for each the values of its targets, for each value the transformations and the operator.
 
-use std::{cell::RefCell, sync::Arc};
+use std::{cell::Cell, sync::Arc};
 
 use portcullis_transform::{Context, Transformation};
 
@@ -12,7 +12,7 @@ use crate::{
     operators::{Found, Undecided},
     state::{State, Value},
     transaction::{MatchedRule, MatchedTarget},
-    variables::{self, Item},
+    variables::{self, Exclusions, Item},
 };
 
 impl Run {
@@ -47,13 +47,10 @@ impl Run {
         };
         let mut matched = false;
         let mut items = Vec::new();
+        let exclusions = Exclusions { own: &link.exclusions, by_ctl: excluded };
         for target in &link.targets {
             items.clear();
-            let covered = |variable, member: &[u8]| {
-                variables::covered(&link.exclusions, variable, member)
-                    || variables::covered(excluded.iter().map(AsRef::as_ref), variable, member)
-            };
-            variables::collect(&self.state, target, &covered, &mut items);
+            variables::collect(&self.state, target, &exclusions, &mut items);
             for item in items.drain(..) {
                 matched |= self.value(rule, link, (test, target), &item, told);
             }
@@ -70,25 +67,52 @@ impl Run {
         item: &Item,
         told: &mut Told,
     ) -> bool {
-        let forms = forms(&self.state, link, &item.value);
-        let mut matched = false;
-        for form in forms {
-            let expanded = test.argument.as_ref().map(|template| expand(&self.state, template));
-            let mut found = Found::default();
-            let hit = test.operate.evaluate(&form, expanded.as_deref(), link.capture, &mut found);
-            if !self.decide(hit, test, &found) {
-                continue;
+        if link.multi_match {
+            let mut matched = false;
+            for form in forms(&self.state, link, &item.value) {
+                matched |= self.form(rule, link, (test, target), (item, &form), told);
             }
-            matched = true;
-            if hit && link.capture && found.undecided.is_none() {
-                self.capture(&found);
-            }
-            let name = item.name(target);
-            told.target(&name, hit.then_some(&found));
-            self.state.matched.add(name, form);
-            self.act(rule, link, told);
+            return matched;
         }
+        if link.transformations.is_empty() {
+            return self.form(rule, link, (test, target), (item, &item.value), told);
+        }
+        let mut buffers = BUFFERS.take();
+        let context = Context { unicode_map: self.state.program.settings().unicode_map.as_ref() };
+        let form = buffers.transform(&link.transformations, &item.value, &context);
+        let matched = self.form(rule, link, (test, target), (item, form.unwrap_or(&item.value)), told);
+        BUFFERS.set(buffers.kept());
         matched
+    }
+
+    /// Tests one form of a value.
+    fn form(
+        &mut self,
+        rule: &Rule,
+        link: &Link,
+        (test, target): (&Test, &Target),
+        (item, form): (&Item, &[u8]),
+        told: &mut Told,
+    ) -> bool {
+        let expanded = test.argument.as_ref().map(|template| expand(&self.state, template));
+        let mut found = Found::default();
+        let hit = test.operate.evaluate(form, expanded.as_deref(), false, &mut found);
+        if !self.decide(hit, test, &found) {
+            return false;
+        }
+        if hit && link.capture && found.undecided.is_none() {
+            // Groups cost several times what a verdict costs: they are asked for after a match only.
+            found = Found::default();
+            test.operate.evaluate(form, expanded.as_deref(), true, &mut found);
+            self.capture(&found);
+        }
+        let name = item.name(target);
+        told.target(&name, hit.then_some(&found));
+        // What no transformation changed is shared, not copied.
+        let value = if std::ptr::eq(form, &*item.value) { Arc::clone(&item.value) } else { Arc::from(form) };
+        self.state.matched.add(name, value);
+        self.act(rule, link, told);
+        true
     }
 
     /// Takes negation and operators that gave up into account.
@@ -184,52 +208,59 @@ fn printable(name: &[u8]) -> String {
 }
 
 thread_local! {
-    /// Buffers that transformations write into, kept from value to value.
-    static BUFFERS: RefCell<(Vec<u8>, Vec<u8>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+    /// Kept from value to value; taken out while in use.
+    static BUFFERS: Cell<Buffers> = const { Cell::new(Buffers { current: Vec::new(), next: Vec::new() }) };
+}
+
+/// What transformations write into.
+#[derive(Default)]
+struct Buffers {
+    current: Vec<u8>,
+    next: Vec<u8>,
 }
 
 /// Capacity above which a buffer is not kept.
 const KEPT: usize = 1 << 20;
 
-/// The forms in which a value is tested: the transformed one, or with `multiMatch` the original and each that a transformation changed.
-fn forms(state: &State, link: &Link, value: &Value) -> Vec<Value> {
-    if link.transformations.is_empty() {
-        return vec![Arc::clone(value)];
-    }
-    let context = Context { unicode_map: state.program.settings().unicode_map.as_ref() };
-    if link.multi_match {
-        let mut forms = vec![Arc::clone(value)];
-        let mut current = Arc::clone(value);
-        for transformation in &link.transformations {
-            let changed = transform(std::slice::from_ref(transformation), &current, &context);
-            if let Some(changed) = changed {
-                forms.push(Arc::clone(&changed));
-                current = changed;
-            }
-        }
-        return forms;
-    }
-    vec![transform(&link.transformations, value, &context).unwrap_or_else(|| Arc::clone(value))]
-}
-
-/// Applies transformations in order; `None` when nothing changed.
-fn transform(chain: &[&'static Transformation], value: &[u8], context: &Context<'_>) -> Option<Value> {
-    BUFFERS.with_borrow_mut(|(current, next)| {
+impl Buffers {
+    /// Applies transformations in order; `None` when nothing changed.
+    fn transform(
+        &mut self,
+        chain: &[&'static Transformation],
+        value: &[u8],
+        context: &Context<'_>,
+    ) -> Option<&[u8]> {
         let mut changed = false;
         for transformation in chain {
-            next.clear();
-            let input = if changed { current.as_slice() } else { value };
-            if (transformation.apply)(input, next, context) {
-                std::mem::swap(current, next);
+            self.next.clear();
+            let input = if changed { self.current.as_slice() } else { value };
+            if (transformation.apply)(input, &mut self.next, context) {
+                std::mem::swap(&mut self.current, &mut self.next);
                 changed = true;
             }
         }
-        let result = changed.then(|| Arc::from(current.as_slice()));
-        for buffer in [current, next] {
-            if buffer.capacity() > KEPT {
-                *buffer = Vec::new();
-            }
+        changed.then_some(self.current.as_slice())
+    }
+
+    /// Itself, unless a large value has made it grow.
+    fn kept(self) -> Self {
+        if self.current.capacity().max(self.next.capacity()) > KEPT { Self::default() } else { self }
+    }
+}
+
+/// The forms that `multiMatch` tests: the original and what each transformation made of it, if that changed it.
+fn forms(state: &State, link: &Link, value: &Value) -> Vec<Value> {
+    let context = Context { unicode_map: state.program.settings().unicode_map.as_ref() };
+    let mut buffers = Buffers::default();
+    let mut forms = vec![Arc::clone(value)];
+    let mut current = Arc::clone(value);
+    for transformation in &link.transformations {
+        let changed =
+            buffers.transform(std::slice::from_ref(transformation), &current, &context).map(Arc::from);
+        if let Some(changed) = changed {
+            forms.push(Arc::clone(&changed));
+            current = changed;
         }
-        result
-    })
+    }
+    forms
 }
