@@ -43,7 +43,6 @@ impl ProxyHttp for Pipeline {
         arrival.taken.store(true, Ordering::Relaxed);
         let limits = &ctx.snapshot.config.limits;
         session.set_write_timeout(Some(limits.write_timeout));
-        session.set_read_timeout(Some(limits.body_timeout));
         // Pingora keeps a connection for ever after its first request unless told otherwise, every time. Where the client or a
         // drain wants it closed it stays so.
         if session.get_keepalive().is_some() {
@@ -175,7 +174,10 @@ impl ProxyHttp for Pipeline {
 /// A request's way to its backend, in reading order.
 async fn request_stages(session: &mut Session, ctx: &mut Context) -> Result<(), Refusal> {
     let snapshot = Arc::clone(&ctx.snapshot);
-    admit::request(&snapshot, ctx)?;
+    if let Err(refusal) = admit::request(&snapshot, ctx) {
+        inspect::unadmitted(&snapshot, ctx);
+        return Err(refusal);
+    }
     inspect::head(&snapshot, ctx)?;
     let body = inspect::body(&snapshot, ctx, session).await?;
     if let Some(body) = body.filter(|body| !body.is_empty()) {

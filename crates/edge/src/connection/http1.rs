@@ -22,7 +22,7 @@ use super::{Connections, io::EdgeIo};
 use crate::{
     answer::{self, Refusal, Reply},
     context::{Arrival, Connection},
-    gate::{self, Bounds, Framing, Head, Passage},
+    gate::{self, Bounds, Framing, Head, Passage, Vetted},
     request_id,
     stages::record,
 };
@@ -60,24 +60,7 @@ pub(super) async fn serve(
         let last = served >= limits.requests_per_connection || *shutdown.borrow();
         drop(snapshot);
 
-        let mut wire = vetted.wire;
-        io.left = match vetted.framing {
-            Framing::Length(body) => Some((wire.len() as u64).saturating_add(body)),
-            Framing::Chunked | Framing::Upgrade => None,
-        };
-        wire.extend_from_slice(&io.replay);
-        io.replay = wire;
-        let head = Arc::new(vetted.head);
-        let taken = Arc::new(AtomicBool::new(false));
-        let arrival = Arrival {
-            connection: Arc::clone(&connection),
-            head: Some(Arc::clone(&head)),
-            began,
-            last,
-            taken: Arc::clone(&taken),
-        };
-        io.announce(arrival);
-
+        let handed = hand_over(&mut io, *vetted, &connection, began, last);
         let mut session = ServerSession::new_http1(Box::new(io));
         match settings.take() {
             Some(settings) => settings.apply_to_session(&mut session),
@@ -85,22 +68,48 @@ pub(super) async fn serve(
             None => session.set_keepalive(Some(1)),
         }
         let reused = app.proxy.process_new_http(session, &shutdown).await;
-        if !taken.load(Ordering::Relaxed) {
+        if !handed.taken.load(Ordering::Relaxed) {
             // Pingora's parser refused what the gate let through, and answered by itself.
-            record::refused(
-                &app.edge,
-                &connection,
-                Some(&head),
-                &Refusal::ParsersDisagree,
-                &request_id::new(),
-                began,
-            );
+            let refusal = Refusal::ParsersDisagree;
+            record::refused(&app.edge, &connection, Some(&handed.head), &refusal, &request_id::new(), began);
         }
         let Some((stream, kept)) = reused.map(|reused| reused.consume()) else { return };
         settings = kept;
         let Ok(stream) = stream.into_any().downcast() else { return };
         io = *stream;
     }
+}
+
+/// What is remembered of a message that pingora has been given.
+struct Handed {
+    head: Arc<Head>,
+    taken: Arc<AtomicBool>,
+}
+
+/// Puts the vetted head before what was read behind it, and says how far the message goes.
+fn hand_over(
+    io: &mut EdgeIo,
+    vetted: Vetted,
+    connection: &Arc<Connection>,
+    began: Option<Instant>,
+    last: bool,
+) -> Handed {
+    let Vetted { head, mut wire, framing } = vetted;
+    io.left = match framing {
+        Framing::Length(body) => Some((wire.len() as u64).saturating_add(body)),
+        Framing::Chunked | Framing::Upgrade => None,
+    };
+    wire.extend_from_slice(&io.replay);
+    io.replay = wire;
+    let (head, taken) = (Arc::new(head), Arc::new(AtomicBool::new(false)));
+    io.announce(Arrival {
+        connection: Arc::clone(connection),
+        head: Some(Arc::clone(&head)),
+        began,
+        last,
+        taken: Arc::clone(&taken),
+    });
+    Handed { head, taken }
 }
 
 /// One passage through the gate. A drain that begins meanwhile shortens the wait for a first byte.

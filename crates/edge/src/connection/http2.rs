@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, atomic::AtomicBool};
 
+use bytes::Bytes;
 use pingora_core::{
     apps::HttpServerApp as _,
     protocols::{
@@ -45,7 +46,7 @@ const MOST_MALFORMED: u64 = 32;
 /// Serves streams until the connection ends.
 pub(super) async fn serve(
     app: &Connections,
-    mut io: EdgeIo,
+    io: EdgeIo,
     connection: Arc<Connection>,
     mut shutdown: ShutdownWatch,
 ) {
@@ -53,23 +54,7 @@ pub(super) async fn serve(
     let limits = snapshot.config.limits.clone();
     drop(snapshot);
     let errors = Arc::new(FrameErrors::default());
-    io.watch_frames(FrameWatch::new(Arc::clone(&errors)));
-    io.announce(Arrival {
-        connection: Arc::clone(&connection),
-        head: None,
-        began: None,
-        last: false,
-        taken: Arc::new(AtomicBool::new(false)),
-    });
-    let digest = Arc::new(Digest {
-        ssl_digest: None,
-        timing_digest: Vec::new(),
-        proxy_digest: io.get_proxy_digest(),
-        socket_digest: io.get_socket_digest(),
-    });
-    let stream: Stream = Box::new(io);
-    let opened = timeout(limits.head_timeout, handshake(stream, Some(options(&limits)))).await;
-    let Ok(Ok(mut http2)) = opened else {
+    let Some((mut http2, digest)) = open(io, &connection, &limits, &errors).await else {
         record::connection(&app.edge, &connection, &Refusal::Http2ConnectionError);
         return;
     };
@@ -111,6 +96,32 @@ pub(super) async fn serve(
     streams.detach_all();
     drop(http2);
     malformed.end();
+}
+
+/// The connection preface and settings, within the time of a head.
+async fn open(
+    mut io: EdgeIo,
+    connection: &Arc<Connection>,
+    limits: &Limits,
+    errors: &Arc<FrameErrors>,
+) -> Option<(h2::server::Connection<Stream, Bytes>, Arc<Digest>)> {
+    io.watch_frames(FrameWatch::new(Arc::clone(errors)));
+    io.announce(Arrival {
+        connection: Arc::clone(connection),
+        head: None,
+        began: None,
+        last: false,
+        taken: Arc::new(AtomicBool::new(false)),
+    });
+    let digest = Arc::new(Digest {
+        ssl_digest: None,
+        timing_digest: Vec::new(),
+        proxy_digest: io.get_proxy_digest(),
+        socket_digest: io.get_socket_digest(),
+    });
+    let stream: Stream = Box::new(io);
+    let opened = timeout(limits.head_timeout, handshake(stream, Some(options(limits)))).await;
+    Some((opened.ok()?.ok()?, digest))
 }
 
 fn options(limits: &Limits) -> H2Options {

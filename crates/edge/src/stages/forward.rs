@@ -1,6 +1,6 @@
 //! To the backend: which server, by which connection, with which fields; and what it means when that fails.
 
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderName, HeaderValue, Version, header};
 use pingora_core::{Error, ErrorSource, ErrorType, Result, upstreams::peer::HttpPeer};
 use pingora_http::RequestHeader;
 use portcullis_config::WafMode;
@@ -78,10 +78,15 @@ pub(crate) fn request(snapshot: &Snapshot, ctx: &Context, request: &mut RequestH
         request.insert_header("x-forwarded-for", client)?;
         request.insert_header("x-forwarded-proto", "https")?;
     }
-    if let Some(host) = ctx.head.as_ref().and_then(|head| head.field("host")) {
-        if let Ok(host) = HeaderValue::from_bytes(host) {
-            request.insert_header("x-forwarded-host", host)?;
-        }
+    let field = |name| ctx.head.as_ref().and_then(|head| head.field(name));
+    if let Some(Ok(host)) = field("host").map(HeaderValue::from_bytes) {
+        request.insert_header("x-forwarded-host", host)?;
+    }
+    if request.version == Version::HTTP_2
+        && field("te").is_some_and(|te| te.eq_ignore_ascii_case(b"trailers"))
+    {
+        // The one hop-by-hop field that HTTP/2 keeps (RFC 9113, section 8.2.2); gRPC needs it, pingora takes it off a held request.
+        request.insert_header(header::TE, "trailers")?;
     }
     request.insert_header(request_id::FIELD, ctx.request_id.as_str())
 }

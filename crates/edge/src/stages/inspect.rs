@@ -115,6 +115,19 @@ impl Inspection {
     }
 }
 
+/// A request that admission refused is shown to the rules all the same, for the record: probing for hosts and methods is what their
+/// log is read for.
+pub(crate) fn unadmitted(snapshot: &Snapshot, ctx: &mut Context) {
+    if ctx.mode() == WafMode::Off {
+        return;
+    }
+    let (Some(head), Some(arrival)) = (&ctx.head, &ctx.arrival) else { return };
+    let inspection =
+        SharedInspection::begin(&ctx.edge, snapshot, &arrival.connection, &ctx.request_id, ctx.mode());
+    refused_head(&inspection, head);
+    ctx.inspection = Some(inspection);
+}
+
 /// Phase 1.
 pub(crate) fn head(snapshot: &Snapshot, ctx: &mut Context) -> Result<(), Refusal> {
     let head = ctx.head.clone().ok_or(Refusal::Internal)?;
@@ -216,5 +229,35 @@ fn unreadable(error: &pingora_core::Error) -> Refusal {
         ErrorType::ReadError | ErrorType::ConnectionClosed => Refusal::ClientGone,
         // Chunks that are none (RFC 9112, section 7.1), a length that does not hold.
         _ => Refusal::BadBody,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use portcullis_diag::Sources;
+    use portcullis_seclang::ast::Document;
+    use portcullis_waf::Collections;
+
+    use super::*;
+    use crate::{assemble::FileLoader, clock::SystemClock};
+
+    #[test]
+    fn a_panic_in_the_engine_refuses_the_request_and_is_the_end_of_it() {
+        let compiled = portcullis_waf::compile(&Document::default(), &Sources::new(), &FileLoader::new());
+        let address = "127.0.0.1:1".parse().expect("an address");
+        let connection = EngineConnection { client: address, server: address, unique_id: "id".to_owned() };
+        let transaction = Transaction::begin(
+            Arc::new(compiled.program.expect("a program of no rules")),
+            portcullis_waf::Mode::Block,
+            connection,
+            Arc::new(Collections::new(1, 1)),
+            Arc::new(SystemClock),
+        );
+        let mut inspection =
+            Inspection { transaction: Some(transaction), elapsed: Duration::ZERO, refusal: None, room: None };
+        assert_eq!(inspection.phase(|transaction| transaction.request_body(b"")), Ok(()));
+        assert_eq!(inspection.phase(|_| panic!("a fault of the engine")), Err(Refusal::EnginePanic));
+        assert_eq!(inspection.phase(|transaction| transaction.request_body(b"")), Err(Refusal::EnginePanic));
+        assert!(inspection.finish().is_none());
     }
 }

@@ -44,12 +44,14 @@ pub(crate) fn refused(
 ) {
     let snapshot = edge.snapshot();
     let mode = snapshot.config.waf.mode;
-    let report = head.filter(|_| mode != WafMode::Off).and_then(|head| {
-        let inspection = SharedInspection::begin(edge, &snapshot, connection, request_id, mode);
-        inspect::refused_head(&inspection, head);
-        let finished = inspection.lock().finish();
-        finished
-    });
+    let report = match head {
+        Some(head) if mode != WafMode::Off => {
+            let inspection = SharedInspection::begin(edge, &snapshot, connection, request_id, mode);
+            inspect::refused_head(&inspection, head);
+            inspection.lock().finish()
+        }
+        _ => None,
+    };
     let elapsed = began.map_or(Duration::ZERO, |began| began.elapsed());
     let mut record = begin(connection, RecordKind::Request, request_id, elapsed);
     if let Some(head) = head {

@@ -80,6 +80,11 @@ pub(crate) fn fields(
     if let Ok(id) = HeaderValue::from_str(&ctx.request_id) {
         response.insert_header(HeaderName::from_static(request_id::FIELD), id)?;
     }
+    if response.status != StatusCode::SWITCHING_PROTOCOLS {
+        for name in nominated(response) {
+            response.remove_header(&name);
+        }
+    }
     for name in HOP_BY_HOP {
         response.remove_header(name);
     }
@@ -91,6 +96,16 @@ pub(crate) fn fields(
         }
     }
     Ok(())
+}
+
+/// Fields that the backend's `Connection` names as meant for us alone. Framing is no field to be named away.
+fn nominated(response: &ResponseHeader) -> Vec<HeaderName> {
+    let lists = response.headers.get_all(header::CONNECTION);
+    let names = lists.iter().flat_map(|list| list.as_bytes().split(|byte| *byte == b','));
+    names
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        .filter(|name| !matches!(*name, header::CONTENT_LENGTH | header::TRANSFER_ENCODING))
+        .collect()
 }
 
 /// Whether phase 4 wants the body.

@@ -39,8 +39,9 @@ impl Server {
         let port = port.parse().ok().filter(|port| *port != 0)?;
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let address: Option<IpAddr> = host.parse().ok();
-        let valid =
-            address.is_some() || crate::host::parse(host.as_bytes()).is_some_and(|host| !host.is_empty());
+        let named =
+            !host.contains(':') && crate::host::parse(host.as_bytes()).is_some_and(|host| !host.is_empty());
+        let valid = address.is_some() || named;
         valid.then(|| Self {
             host: host.to_owned(),
             port,

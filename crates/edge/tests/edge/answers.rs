@@ -17,6 +17,8 @@ fn h2_get(path: &str) -> Request<()> {
 fn hsts_stands_once_whatever_the_backend_said() {
     let backend = RecordingUpstream::plain(|_| {
         Reply::new(200, "ok")
+            .header("Connection", "keep-alive, X-Hop")
+            .header("X-Hop", "1")
             .header("Strict-Transport-Security", "max-age=1")
             .header("strict-transport-security", "max-age=2")
     })
@@ -31,6 +33,7 @@ fn hsts_stands_once_whatever_the_backend_said() {
         .collect();
     assert_eq!(values, [HSTS]);
     assert_eq!(answer.header("server"), None);
+    assert_eq!(answer.header("x-hop"), None);
     let answer = h2_exchange(&site.client(), h2_get("/"), b"").expect("an answer");
     assert_eq!(answer.headers.get_all("strict-transport-security").iter().collect::<Vec<_>>(), [HSTS]);
 }
