@@ -2,6 +2,8 @@
 
 mod conformance;
 mod data;
+mod docs;
+mod fuzz_smoke;
 mod layers;
 
 use std::{
@@ -27,6 +29,14 @@ enum Command {
     Conformance(conformance::Arguments),
     /// Fetches the pinned data sets of tests/data.lock into target/data
     Data(data::Arguments),
+    /// Writes the reference pages that are generated from the language's tables
+    Docs {
+        /// Writes nothing; fails when a page is not what it would write
+        #[arg(long)]
+        check: bool,
+    },
+    /// Runs the fuzz targets, each for a while
+    FuzzSmoke(fuzz_smoke::Arguments),
     /// The long forms of what ./test runs in short: the whole regression suite on the release binary
     Soak {
         /// A release of the Core Rule Set with its tests; target/data/crs/4.28.0 unless given
@@ -40,6 +50,8 @@ fn main() -> ExitCode {
         Command::Layers => layers::run(workspace()),
         Command::Conformance(arguments) => conformance::run(workspace(), &arguments),
         Command::Data(arguments) => data::run(workspace(), &arguments),
+        Command::Docs { check } => docs::run(workspace(), check),
+        Command::FuzzSmoke(arguments) => fuzz_smoke::run(workspace(), &arguments),
         Command::Soak { crs } => conformance::run(workspace(), &conformance::Arguments::whole(crs)),
     };
     match done {
