@@ -94,8 +94,14 @@ impl Item {
     }
 }
 
-/// The values of a target, in wire order, without the excluded ones.
-pub(crate) fn collect(state: &State, target: &Target, exclusions: &Exclusions<'_>, out: &mut Vec<Item>) {
+/// The values of a target that are wanted, in wire order, without the excluded ones. A count is wanted always.
+pub(crate) fn collect(
+    state: &State,
+    target: &Target,
+    exclusions: &Exclusions<'_>,
+    wanted: &mut dyn FnMut(&[u8]) -> bool,
+    out: &mut Vec<Item>,
+) {
     let variable = target.variable;
     let mut count: usize = 0;
     let mut keep = |member: Option<&Value>, value: &Value| {
@@ -103,7 +109,7 @@ pub(crate) fn collect(state: &State, target: &Target, exclusions: &Exclusions<'_
             return;
         }
         count += 1;
-        if !target.count {
+        if !target.count && wanted(value) {
             out.push(Item { member: member.cloned(), value: Value::clone(value) });
         }
     };

@@ -50,7 +50,16 @@ impl Run {
         let exclusions = Exclusions { own: &link.exclusions, by_ctl: excluded };
         for target in &link.targets {
             items.clear();
-            variables::collect(&self.state, target, &exclusions, &mut items);
+            // Nearly no value matches: those that do not are left where they are. What depends on the order of events is not decided
+            // here: an argument with macros may change with every match.
+            let mut buffers = BUFFERS.take();
+            let mut wanted = |value: &[u8]| {
+                link.multi_match
+                    || test.argument.is_some()
+                    || may_match(&self.state, link, test, value, &mut buffers)
+            };
+            variables::collect(&self.state, target, &exclusions, &mut wanted, &mut items);
+            BUFFERS.set(buffers.kept());
             for item in items.drain(..) {
                 matched |= self.value(rule, link, (test, target), &item, told);
             }
@@ -205,6 +214,14 @@ impl Told {
 fn printable(name: &[u8]) -> String {
     let name = name.get(..limits::NAME_IN_REPORT).unwrap_or(name);
     name.iter().flat_map(|byte| std::ascii::escape_default(*byte)).map(char::from).collect()
+}
+
+/// Whether a value matches, or its operator gives up.
+fn may_match(state: &State, link: &Link, test: &Test, value: &[u8], buffers: &mut Buffers) -> bool {
+    let context = Context { unicode_map: state.program.settings().unicode_map.as_ref() };
+    let form = buffers.transform(&link.transformations, value, &context).unwrap_or(value);
+    let mut found = Found::default();
+    test.operate.evaluate(form, None, false, &mut found) != test.negated || found.undecided.is_some()
 }
 
 thread_local! {
