@@ -117,7 +117,7 @@ const REMOVE: &str = "remove it";
 const SANITISED: Handling = Fulfilled;
 
 const TABLE: &[Line] = &[
-    line(A::Accuracy, Anywhere, Read(metadata::accuracy)),
+    line(A::Accuracy, Head, Read(metadata::accuracy)),
     line(A::Allow, Head, Read(disruptive::allow)),
     line(A::Append, Anywhere, Refused(NO_REWRITING, REMOVE)),
     line(A::Auditlog, Anywhere, Read(logging::auditlog)),
@@ -134,7 +134,7 @@ const TABLE: &[Line] = &[
     line(A::Initcol, Anywhere, Read(collections::initcol)),
     line(A::Log, Anywhere, Read(logging::log)),
     line(A::Logdata, Anywhere, Read(metadata::logdata)),
-    line(A::Maturity, Anywhere, Read(metadata::maturity)),
+    line(A::Maturity, Head, Read(metadata::maturity)),
     line(A::Msg, Anywhere, Read(metadata::msg)),
     line(A::MultiMatch, Anywhere, Read(transformation::multi_match)),
     line(A::Noauditlog, Anywhere, Read(logging::noauditlog)),
@@ -149,7 +149,7 @@ const TABLE: &[Line] = &[
     line(A::Prepend, Anywhere, Refused(NO_REWRITING, REMOVE)),
     line(A::Proxy, Head, Refused("where a request goes is decided by its route", "configure a route")),
     line(A::Redirect, Head, Read(disruptive::redirect)),
-    line(A::Rev, Anywhere, Read(metadata::rev)),
+    line(A::Rev, Head, Read(metadata::rev)),
     line(A::SanitiseArg, Anywhere, SANITISED),
     line(A::SanitiseMatched, Anywhere, SANITISED),
     line(A::SanitiseMatchedBytes, Anywhere, SANITISED),
@@ -163,10 +163,10 @@ const TABLE: &[Line] = &[
     line(A::Severity, Anywhere, Read(metadata::severity)),
     line(A::Skip, Head, Read(flow::skip)),
     line(A::SkipAfter, Head, Read(flow::skip_after)),
-    line(A::Status, Anywhere, Read(disruptive::status)),
+    line(A::Status, Head, Read(disruptive::status)),
     line(A::T, Anywhere, Read(transformation::t)),
     line(A::Tag, Anywhere, Read(metadata::tag)),
-    line(A::Ver, Anywhere, Read(metadata::ver)),
+    line(A::Ver, Head, Read(metadata::ver)),
     line(
         A::Xmlns,
         Anywhere,

@@ -85,7 +85,12 @@ fn lower(compiler: &mut Compiler<'_>, draft: &Draft) -> Rule {
     let mut links = Vec::new();
     for (position, written) in draft.links.iter().enumerate() {
         // Links inherit how values are seen; what a head says about the whole is not theirs.
-        let mut link = Lowered { transformations: defaults.transformations.clone(), ..Lowered::default() };
+        let mut link = Lowered {
+            transformations: defaults.transformations.clone(),
+            log: head.log,
+            audit: head.audit,
+            ..Lowered::default()
+        };
         let into = if position == 0 { &mut head } else { &mut link };
         for action in &written.actions {
             actions::lower(into, compiler, action, position == 0);
@@ -120,6 +125,8 @@ fn inherit(head: &mut Lowered, link: &Lowered) {
     }
     head.log_data = head.log_data.take().or_else(|| link.log_data.clone());
     head.severity = head.severity.or(link.severity);
+    // A link may silence its rule: CRS 3.3 does.
+    (head.log, head.audit) = (link.log, link.audit);
 }
 
 fn meta(head: Lowered) -> Meta {
