@@ -9,16 +9,16 @@ use std::{
 use portcullis_testkit::{Answer, Authority, Backend, Edge, EdgeConfig, RecordingUpstream, Reply};
 
 /// The binary under test.
-pub const BINARY: &str = env!("CARGO_BIN_EXE_portcullis");
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_portcullis");
 
 /// An edge, its backend over TLS, and the authority that signed the backend's certificate.
-pub struct House {
-    pub edge: Edge,
-    pub upstream: Arc<RecordingUpstream>,
+pub(crate) struct House {
+    pub(crate) edge: Edge,
+    pub(crate) upstream: Arc<RecordingUpstream>,
 }
 
 /// A backend that tells what it got: the answer is `METHOD target LENGTH CHECKSUM`.
-pub fn telling(authority: &Authority) -> RecordingUpstream {
+pub(crate) fn telling(authority: &Authority) -> RecordingUpstream {
     RecordingUpstream::tls(authority, &["backend.test"], |request| {
         let text = format!(
             "{} {} {} {}",
@@ -33,14 +33,14 @@ pub fn telling(authority: &Authority) -> RecordingUpstream {
 }
 
 /// The embedded rules in front of a telling backend.
-pub fn house(change: impl FnOnce(&mut EdgeConfig)) -> House {
+pub(crate) fn house(change: impl FnOnce(&mut EdgeConfig)) -> House {
     let authority = Authority::new("backend authority");
     let upstream = Arc::new(telling(&authority));
     house_with(&authority, upstream, change)
 }
 
 /// The same in front of this backend, whose certificate must be signed by `trusted`.
-pub fn house_with(
+pub(crate) fn house_with(
     trusted: &Authority,
     upstream: Arc<RecordingUpstream>,
     change: impl FnOnce(&mut EdgeConfig),
@@ -57,7 +57,7 @@ pub fn house_with(
 }
 
 /// A checksum that two sides can compare.
-pub fn checksum(body: &[u8]) -> String {
+pub(crate) fn checksum(body: &[u8]) -> String {
     let mut state: u64 = 0xcbf2_9ce4_8422_2325;
     for byte in body {
         state = (state ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
@@ -66,7 +66,7 @@ pub fn checksum(body: &[u8]) -> String {
 }
 
 /// `curl` with the edge's authority, silent, ten seconds at most; the body follows `STATUS CONTENT-TYPE HTTP-VERSION\n`.
-pub fn curl(edge: &Edge, arguments: &[&str]) -> (u16, String) {
+pub(crate) fn curl(edge: &Edge, arguments: &[&str]) -> (u16, String) {
     let authority = edge.authority_file().expect("a file");
     let output = Command::new("curl")
         .args(["--silent", "--max-time", "10", "--cacert"])
@@ -81,17 +81,17 @@ pub fn curl(edge: &Edge, arguments: &[&str]) -> (u16, String) {
 }
 
 /// The edge's URL with this path.
-pub fn url(edge: &Edge, path: &str) -> String {
+pub(crate) fn url(edge: &Edge, path: &str) -> String {
     format!("https://localhost:{}{path}", edge.https().port())
 }
 
 /// The binary with these arguments, run to its end.
-pub fn portcullis(arguments: &[&str]) -> Output {
+pub(crate) fn portcullis(arguments: &[&str]) -> Output {
     Command::new(BINARY).args(arguments).output().expect("the binary runs")
 }
 
 /// A request with a body.
-pub fn post(target: &str, content_type: &str, body: &str) -> Vec<u8> {
+pub(crate) fn post(target: &str, content_type: &str, body: &str) -> Vec<u8> {
     format!(
         "POST {target} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: test\r\nAccept: */*\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
@@ -100,7 +100,7 @@ pub fn post(target: &str, content_type: &str, body: &str) -> Vec<u8> {
 }
 
 /// Asserts what every answer of our own must be: RFC 9457, HSTS, a request id, and nothing that tells which rule or which server.
-pub fn assert_refusal(answer: &Answer, status: u16) {
+pub(crate) fn assert_refusal(answer: &Answer, status: u16) {
     assert_eq!(answer.status, status, "{}", answer.text());
     assert_eq!(answer.header("content-type").as_deref(), Some("application/problem+json"));
     assert!(answer.header("strict-transport-security").is_some(), "no HSTS on {status}");

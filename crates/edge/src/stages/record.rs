@@ -158,7 +158,10 @@ fn begin(connection: &Connection, kind: RecordKind, request_id: &str, elapsed: D
 }
 
 fn describe(record: &mut AccessRecord, head: &Head) {
-    record.protocol = Some(redact::word(head.protocol()));
+    // Of a request line with a space too many, what stands last may be part of a query value: a version is named only if it is one.
+    let version = head.protocol();
+    let is_version = matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit());
+    record.protocol = is_version.then(|| redact::word(version));
     record.method = Some(redact::word(head.method()));
     record.host = head.field("host").map(redact::host);
     record.path = Some(redact::path(head.target()));

@@ -72,6 +72,7 @@ pub(crate) fn action(action: Action) -> String {
         "id" => return "**yes**".to_owned(),
         "accuracy" | "maturity" | "skip" => &["1"],
         "ctl" => &["ruleEngine=On"],
+        "deprecatevar" => &["ip.x=1/60"],
         "expirevar" => &["ip.x=60"],
         "initcol" => &["ip=x"],
         "phase" | "severity" => &["2"],
@@ -80,7 +81,7 @@ pub(crate) fn action(action: Action) -> String {
         "skipAfter" => &["END"],
         "status" => &["403"],
         "t" => &["lowercase"],
-        "xmlns" => &["a=\"b\""],
+        "xmlns" => &["a=b"],
         _ => &["x"],
     };
     let written = match action.argument() {
@@ -95,12 +96,10 @@ pub(crate) fn action(action: Action) -> String {
 }
 
 pub(crate) fn ctl(name: &str) -> String {
-    let values = ["On", "1", "x", "JSON", "+E", "1;ARGS:x", "x;ARGS:x"];
-    best(
-        values
-            .iter()
-            .map(|value| cell(&format!("SecAction \"id:2,phase:1,pass,nolog,ctl:{name}={value}\"\n"))),
-    )
+    // Options that take rules away need one to take away.
+    let rule = "SecRule ARGS \"@contains x\" \"id:1,phase:2,pass,msg:'x',tag:'x'\"\n";
+    let tried = |value| cell(&format!("{rule}SecAction \"id:2,phase:1,pass,nolog,ctl:{name}={value}\"\n"));
+    best(["On", "1", "x", "JSON", "+E", "1;ARGS:x", "x;ARGS:x"].into_iter().map(tried))
 }
 
 pub(crate) fn setting(setting: Setting) -> String {
@@ -132,7 +131,9 @@ fn best(cells: impl Iterator<Item = String>) -> String {
     let rank = |cell: &String| match cell {
         cell if cell.starts_with("**yes**") => 0,
         cell if cell.starts_with("**no effect**") => 1,
-        _ => 2,
+        // A refusal for the number of arguments says least.
+        cell if !cell.contains("E0103") => 2,
+        _ => 3,
     };
     cells.min_by_key(rank).unwrap_or_default()
 }

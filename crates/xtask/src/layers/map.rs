@@ -96,5 +96,5 @@ pub(crate) const IMPURE: &[(&str, &str)] = &[
 pub(crate) const INNER: &[(&str, &str, &[&str])] = &[
     ("waf", "vm", &["crate::compile", "portcullis_seclang"]),
     ("waf", "reference", &["crate::compile", "portcullis_seclang"]),
-    ("waf", "operators", &["crate::compile", "portcullis_seclang"]),
+    ("waf", "operators", &["crate::compile"]),
 ];
