@@ -31,7 +31,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Every kind, in the order of [`Kind::position`].
+    /// Every kind, in alphabetical order.
     pub const ALL: [Kind; 5] = [Kind::Global, Kind::Ip, Kind::Resource, Kind::Session, Kind::User];
 
     /// The kind a variable name stands for.
