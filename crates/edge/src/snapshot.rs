@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 use portcullis_config::{Config, Hsts, Route, WafMode};
+use portcullis_policy::{NoRoute, RouteTable, Scope};
 use portcullis_waf::Program;
 
-use crate::{answer::Refusal, assemble::RuleSet, host, logs::Logs, upstream::Upstream};
+use crate::{answer::Refusal, assemble::RuleSet, logs::Logs, upstream::Upstream};
 
 /// Configuration, rules, certificate, backends and logs that belong together.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(crate) struct Snapshot {
     pub(crate) logs: Arc<Logs>,
     /// Value of `Strict-Transport-Security`.
     pub(crate) hsts: HeaderValue,
+    /// Same order as `config.routes`.
+    routes: RouteTable,
     upstreams: Vec<Arc<Upstream>>,
 }
 
@@ -31,29 +34,24 @@ impl Snapshot {
         logs: Arc<Logs>,
     ) -> Self {
         let hsts = hsts(&config.hsts);
-        Self { config, tls, program: Arc::new(program), rule_set, logs, hsts, upstreams }
+        let scope =
+            |route: &Route| Scope { hosts: route.hosts.clone(), path_prefix: route.path_prefix.clone() };
+        let routes = RouteTable::new(config.routes.iter().map(scope).collect());
+        Self { config, tls, program: Arc::new(program), rule_set, logs, hsts, routes, upstreams }
     }
 
     /// Index of the first route that fits. A host that no route names is misdirected; a path that none of the host's routes has
     /// does not exist.
     pub(crate) fn route(&self, host: &str, path: &[u8]) -> Result<usize, Refusal> {
-        let mut host_known = false;
-        for (index, route) in self.config.routes.iter().enumerate() {
-            if route.hosts.is_empty() || route.hosts.iter().any(|pattern| host::fits(pattern, host)) {
-                host_known = true;
-                if has_prefix(path, route.path_prefix.as_bytes()) {
-                    return Ok(index);
-                }
-            }
-        }
-        Err(if host_known { Refusal::UnknownPath } else { Refusal::UnknownHost })
+        self.routes.find(host, path).map_err(|none| match none {
+            NoRoute::Host => Refusal::UnknownHost,
+            NoRoute::Path => Refusal::UnknownPath,
+        })
     }
 
     /// Whether any route takes this host; the plain listener redirects to no other.
     pub(crate) fn knows_host(&self, host: &str) -> bool {
-        self.config.routes.iter().any(|route| {
-            route.hosts.is_empty() || route.hosts.iter().any(|pattern| host::fits(pattern, host))
-        })
+        self.routes.knows_host(host)
     }
 
     pub(crate) fn route_at(&self, index: usize) -> Option<&Route> {
@@ -92,12 +90,6 @@ pub(crate) fn mode_name(mode: WafMode) -> &'static str {
     }
 }
 
-/// Whole segments: `/api` fits `/api`, `/api/` and `/api/x`, not `/apix`.
-fn has_prefix(path: &[u8], prefix: &[u8]) -> bool {
-    let prefix = prefix.strip_suffix(b"/").unwrap_or(prefix);
-    path.strip_prefix(prefix).is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
-}
-
 fn hsts(settings: &Hsts) -> HeaderValue {
     let mut value = format!("max-age={}", settings.max_age.as_secs());
     if settings.include_subdomains {
@@ -114,21 +106,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-
-    #[test]
-    fn prefixes_fit_whole_segments() {
-        for (path, prefix, fits) in [
-            ("/", "/", true),
-            ("/a", "/", true),
-            ("/api", "/api", true),
-            ("/api/", "/api", true),
-            ("/api/x", "/api/", true),
-            ("/apix", "/api", false),
-            ("*", "/", false),
-        ] {
-            assert_eq!(has_prefix(path.as_bytes(), prefix.as_bytes()), fits, "{path} {prefix}");
-        }
-    }
 
     #[test]
     fn hsts_says_what_was_configured() {
