@@ -71,6 +71,10 @@ fn untar(packed: &[u8], wanted: Wanted<'_>) -> anyhow::Result<Files> {
             taken.keep(name, &mut entry)?;
         }
     }
+    // What follows the last entry is padding, and the checksum over all of it.
+    let mut rest = archive.into_inner();
+    std::io::copy(&mut rest, &mut std::io::sink()).context("damaged")?;
+    ensure!(rest.limit() > 0, "more than {UNPACKED_BYTES} bytes unpacked");
     Ok(taken.files)
 }
 
@@ -124,7 +128,10 @@ fn walk(directory: &Path, below: &str, wanted: Wanted<'_>, taken: &mut Taken) ->
 struct Taken {
     files: Files,
     entries: usize,
+    /// As the archive says.
     bytes: u64,
+    /// As it turned out.
+    held: u64,
 }
 
 impl Taken {
@@ -144,8 +151,8 @@ impl Taken {
             .read_to_end(&mut bytes)
             .with_context(|| format!("`{name}` is damaged"))?;
         ensure!(bytes.len() as u64 <= FILE_BYTES, "`{name}` is larger than {FILE_BYTES} bytes");
-        let held: usize = self.files.values().map(Vec::len).sum();
-        ensure!((held + bytes.len()) as u64 <= UNPACKED_BYTES, "more than {UNPACKED_BYTES} bytes unpacked");
+        self.held += bytes.len() as u64;
+        ensure!(self.held <= UNPACKED_BYTES, "more than {UNPACKED_BYTES} bytes unpacked");
         ensure!(!self.files.contains_key(&name), "`{name}` is there twice");
         self.files.insert(name, bytes);
         Ok(())
