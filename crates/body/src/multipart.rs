@@ -16,7 +16,7 @@ use crate::{BodyError, Limits};
 /// One part.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Part {
-    /// `name` of `Content-Disposition`, escapes removed. Empty only beside an error.
+    /// `name` of `Content-Disposition`, escapes removed. Empty only beside an error or [`Flags::invalid_part`].
     pub name: Vec<u8>,
     /// `filename` of `Content-Disposition`; present makes it a file. As in ModSecurity an empty one makes none: such a part is an argument.
     pub filename: Option<Vec<u8>>,

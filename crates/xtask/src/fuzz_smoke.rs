@@ -107,7 +107,7 @@ fn fuzz(workspace: &Path, binaries: &Path, target: &Target, seconds: u32) -> any
         .arg(format!("-rss_limit_mb={MEMORY_MIB}"))
         .arg(format!("-dict={}", dictionary.display()))
         .arg(format!("-artifact_prefix={}/", artifacts.display()))
-        .args(["-verbosity=0", "-print_final_stats=1", "-use_value_profile=1"])
+        .args(["-verbosity=0", "-print_final_stats=1"])
         .arg(&corpus);
     if regressions.is_dir() {
         command.arg(&regressions);
