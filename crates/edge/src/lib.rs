@@ -1,8 +1,8 @@
 //! Sockets and stages: the only crate that knows pingora and tokio.
 //!
-//! A request's way is the reading order: [`listener`] accepts, [`tls`] shakes hands, [`connection`] serves HTTP/2 or the HTTP/1
-//! loop, [`gate`] vets a head before any parser trusts it, [`pipeline`] calls the [`stages`], and [`answer`] turns every refusal into
-//! bytes. What all of it works by is one immutable [`snapshot`], made by [`assemble`] and replaced as a whole by a reload.
+//! A request's way is the reading order: `listener` accepts, `tls` shakes hands, `connection` serves HTTP/2 or the HTTP/1 loop, `gate`
+//! vets a head before any parser trusts it, `pipeline` calls the `stages`, and `answer` turns every refusal into bytes. What all of it
+//! works by is one immutable `Snapshot`, made by `assemble` and replaced as a whole by a reload.
 //!
 //! Invariant: not one byte of a request reaches a backend before its inspection has ended.
 

@@ -1,6 +1,6 @@
 //! The process: assemble, bind, serve, reload, drain.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use pingora_core::server::configuration::ServerConf;
 use pingora_proxy::http_proxy;
@@ -234,5 +234,10 @@ fn engine_room(config: &Config) -> ServerConf {
 /// Libraries are silent at any level: what they say holds URLs and header values.
 fn log_to_stderr(level: &str) {
     let filter = EnvFilter::new(format!("{level},pingora=off,h2=off,rustls=off,tokio_rustls=off"));
-    let _ = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .with_env_filter(filter)
+        .try_init();
 }

@@ -327,6 +327,8 @@ fn has_token(list: &[u8], wanted: &[u8]) -> bool {
 mod tests {
     use std::time::Duration;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     fn bounds() -> Bounds {
@@ -436,5 +438,42 @@ mod tests {
         assert_eq!(end_of_head(b"a\r\nb", 0), None);
         assert_eq!(end_of_head(b"aaaa\r\n\r\n", 7), Some(8));
         assert_eq!(end_of_head(b"", 0), None);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_is_refused_or_understood_by_all(
+            pieces in proptest::collection::vec(
+                prop_oneof![
+                    any::<u8>().prop_map(|byte| vec![byte]),
+                    prop_oneof![
+                        Just("GET "), Just("/"), Just(" HTTP/1.1"), Just("\r\n"), Just("\n"), Just("Host: h"), Just(": "),
+                        Just("Content-Length: 3"), Just("Transfer-Encoding: chunked"), Just("http://h"), Just("%41"), Just("X"),
+                    ]
+                    .prop_map(|text| text.as_bytes().to_vec()),
+                ],
+                0..40,
+            ),
+            whole in any::<bool>(),
+        ) {
+            let mut head = pieces.concat();
+            if whole {
+                head = [b"GET /", &head[..], b" HTTP/1.1\r\nHost: h\r\nX: ", &head[..], b"\r\n\r\n"].concat();
+            }
+            let _ = Head::lenient(head.clone().into());
+            let end = end_of_head(&head, 0).unwrap_or(head.len());
+            let bytes = Bytes::copy_from_slice(&head[..end]);
+            if let Ok(vetted) = vet(&bytes, &bounds()) {
+                let target = std::str::from_utf8(vetted.target()).expect("ASCII");
+                prop_assert!(target.parse::<http::Uri>().is_ok(), "{target}");
+                for field in vetted.head.fields() {
+                    prop_assert!(http::HeaderName::from_bytes(field.name).is_ok());
+                    prop_assert!(http::HeaderValue::from_bytes(field.value).is_ok());
+                }
+                prop_assert!(vetted.wire.ends_with(b"\r\n\r\n"));
+                let text = String::from_utf8_lossy(&vetted.wire).into_owned();
+                prop_assert_eq!(text.matches("\r\n\r\n").count(), 1);
+            }
+        }
     }
 }

@@ -76,14 +76,17 @@ fn rule(rule: &MatchedRule) -> Value {
             |target| json!({ "variable": target.variable, "offset": target.offset, "length": target.length }),
         )
         .collect();
-    json!({
+    let mut entry = json!({
         "id": rule.id,
         "phase": rule.phase,
         "severity": rule.severity,
         "message": rule.expanded_message.as_deref().map_or((*rule.message).into(), String::from_utf8_lossy),
-        "log_data": rule.log_data.as_deref().map(String::from_utf8_lossy),
         "tags": rule.tags.iter().map(|tag| &**tag).collect::<Vec<_>>(),
         "logged": rule.logged,
         "targets": targets,
-    })
+    });
+    if let (Some(entry), Some(data)) = (entry.as_object_mut(), &rule.log_data) {
+        entry.insert("log_data".to_owned(), String::from_utf8_lossy(data).into());
+    }
+    entry
 }

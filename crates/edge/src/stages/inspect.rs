@@ -14,7 +14,11 @@ use http::header;
 use pingora_proxy::Session;
 use portcullis_config::WafMode;
 use portcullis_waf::{Connection as EngineConnection, Report, Transaction, Verdict};
-use tokio::time::timeout_at;
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    task::block_in_place,
+    time::timeout_at,
+};
 
 use crate::{
     answer::Refusal,
@@ -24,6 +28,9 @@ use crate::{
     gate::Head,
     snapshot::{Snapshot, engine_mode},
 };
+
+/// Bytes from which the engine's time over a body is told in milliseconds.
+const LONG_BODY: usize = 256 << 10;
 
 /// First allocation for a body whose length is declared; the rest comes as the bytes do.
 const FIRST_ALLOCATION: usize = 64 << 10;
@@ -165,8 +172,8 @@ pub(crate) async fn body(
     }
     let body = read_body(snapshot, ctx, session, &inspection).await?;
     ctx.body_length = Some(body.len());
-    let mut inspection = inspection.lock();
-    inspection.phase(|transaction| transaction.request_body(&body))?;
+    let length = body.len();
+    aside(length, || inspection.lock().phase(|transaction| transaction.request_body(&body)))?;
     Ok(Some(body))
 }
 
@@ -207,6 +214,14 @@ async fn read_body(
     }
     inspection.lock().room = Some(room);
     Ok(body.freeze())
+}
+
+/// Calls at once; over a long body from a thread that the runtime does not wait for, so that one upload does not stall the requests
+/// that share its worker.
+pub(super) fn aside<T>(length: usize, call: impl FnOnce() -> T) -> T {
+    let workers =
+        Handle::try_current().is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if length > LONG_BODY && workers { block_in_place(call) } else { call() }
 }
 
 /// The route's limit, or the rules' own where that is lower, the rules look at bodies at all, and they may refuse.

@@ -9,7 +9,7 @@ use pingora_proxy::Session;
 use portcullis_config::WafMode;
 use portcullis_waf::Header;
 
-use super::inspect::SharedInspection;
+use super::inspect::{SharedInspection, aside};
 use crate::{
     answer::{self, Refusal, Reply},
     context::Context,
@@ -144,7 +144,8 @@ fn hold(snapshot: &Snapshot, ctx: &Context, inspection: &SharedInspection) -> Pl
         rejects_longer: rejects && ctx.mode() == WafMode::Block,
         judge: Box::new(move |body| {
             let body = body.get(..limit).unwrap_or(body);
-            let outcome = of_judge.inspection.lock().phase(|transaction| transaction.response_body(body));
+            let call = || of_judge.inspection.lock().phase(|transaction| transaction.response_body(body));
+            let outcome = aside(body.len(), call);
             outcome.err().map(|refusal| of_judge.refuse(refusal))
         }),
         refuse: Box::new(move |refusal| of_refuse.refuse(refusal)),
