@@ -31,19 +31,33 @@ pub struct Parsed {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+/// A part of a rule tree that is put together from several.
+#[derive(Clone, Copy, Debug)]
+pub enum Part<'a> {
+    /// A file and all it includes, by the loader's name.
+    File(&'a str),
+    /// A text that is not a file, and what to call it.
+    Text(&'a str, &'a [u8]),
+}
+
+/// Reads parts in order into one document. Lints look at the whole: a rule of one file may skip to a marker of another.
+pub fn load_parts(parts: &[Part<'_>], loader: &dyn Loader, sources: &mut Sources) -> Parsed {
+    load::parts(parts, loader, sources)
+}
+
 /// Reads a file and all it includes. Names of sources are those of the loader.
 pub fn load(name: &str, loader: &dyn Loader, sources: &mut Sources) -> Parsed {
-    load::file(name, loader, sources)
+    load_parts(&[Part::File(name)], loader, sources)
 }
 
 /// Reads one text that is not a file (`config.toml` settings, tests); its includes are resolved as if it were called `name`.
 pub fn parse(name: &str, text: &[u8], loader: &dyn Loader, sources: &mut Sources) -> Parsed {
-    load::text(name, text, Some(loader), sources)
+    load_parts(&[Part::Text(name, text)], loader, sources)
 }
 
 /// Reads one text and leaves its `Include` directives in the tree, for tools that look at a single file.
 ///
 /// No lint runs, as a file alone may lack what another one holds.
 pub fn parse_alone(name: &str, text: &[u8], sources: &mut Sources) -> Parsed {
-    load::text(name, text, None, sources)
+    load::alone(name, text, sources)
 }

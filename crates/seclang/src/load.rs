@@ -5,7 +5,7 @@
 use portcullis_diag::{Diagnostic, Sources, Span};
 
 use crate::{
-    Loader, Parsed,
+    Loader, Parsed, Part,
     ast::{Directive, DirectiveKind, Document, Text},
     codes,
     lexer::Lexer,
@@ -23,16 +23,21 @@ const MOST_FILES: usize = 4096;
 /// Bytes of all files of one load. CRS is a megabyte.
 const MOST_BYTES: usize = 64 << 20;
 
-/// Reads a file and what it includes.
-pub(crate) fn file(name: &str, loader: &dyn Loader, sources: &mut Sources) -> Parsed {
+/// Reads files and texts in order, and what they include.
+pub(crate) fn parts(parts: &[Part<'_>], loader: &dyn Loader, sources: &mut Sources) -> Parsed {
     let mut reader = Reader::new(Some(loader), sources);
-    reader.file(name, None);
+    for part in parts {
+        match part {
+            Part::File(name) => reader.file(name, None),
+            Part::Text(name, text) => reader.text(name, text.to_vec(), None),
+        }
+    }
     reader.finish()
 }
 
-/// Reads a text; its includes are followed when there is a loader and left in the tree when there is none.
-pub(crate) fn text(name: &str, text: &[u8], loader: Option<&dyn Loader>, sources: &mut Sources) -> Parsed {
-    let mut reader = Reader::new(loader, sources);
+/// Reads a text and leaves its includes in the tree.
+pub(crate) fn alone(name: &str, text: &[u8], sources: &mut Sources) -> Parsed {
+    let mut reader = Reader::new(None, sources);
     reader.text(name, text.to_vec(), None);
     reader.finish()
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use portcullis_config::{CrsSource, Waf};
 use portcullis_diag::{Diagnostic, Sources};
-use portcullis_seclang::{self as seclang, Loader as _, ast::Document};
+use portcullis_seclang::{self as seclang, Loader as _, Part, ast::Document};
 use portcullis_waf::Program;
 
 use super::{embedded, loader::FileLoader};
@@ -64,20 +64,14 @@ pub fn load_rules(waf: &Waf, base: &Path, sources: &mut Sources) -> LoadedRules 
     let loader = FileLoader::new();
     let mut diagnostics = Vec::new();
     let plan = Plan::new(waf, base, &loader, &mut diagnostics);
-    let mut document = Document::default();
-    for step in &plan.steps {
-        let parsed = match step {
-            Step::File(name) => seclang::load(name, &loader, sources),
-            Step::Settings(text) => seclang::parse(SETTINGS, text.as_bytes(), &loader, sources),
-        };
-        document.directives.extend(parsed.document.directives);
-        diagnostics.extend(parsed.diagnostics);
-    }
+    let parts: Vec<Part<'_>> = plan.steps.iter().map(Step::part).collect();
+    let parsed = seclang::load_parts(&parts, &loader, sources);
+    diagnostics.extend(parsed.diagnostics);
     let mut rule_set = plan.rule_set;
     if diagnostics.iter().any(Diagnostic::is_error) {
         return LoadedRules { program: None, rule_set, diagnostics };
     }
-    let compiled = portcullis_waf::compile(&document, sources, &loader);
+    let compiled = portcullis_waf::compile(&parsed.document, sources, &loader);
     diagnostics.extend(compiled.diagnostics);
     let failed = diagnostics.iter().any(Diagnostic::is_error);
     if compiled.program.is_none() && !failed {
@@ -93,6 +87,15 @@ pub fn load_rules(waf: &Waf, base: &Path, sources: &mut Sources) -> LoadedRules 
 enum Step {
     File(String),
     Settings(String),
+}
+
+impl Step {
+    fn part(&self) -> Part<'_> {
+        match self {
+            Self::File(name) => Part::File(name),
+            Self::Settings(text) => Part::Text(SETTINGS, text.as_bytes()),
+        }
+    }
 }
 
 /// The files in the order in which they are read.
