@@ -20,6 +20,9 @@ pub struct Part {
     pub name: Vec<u8>,
     /// `filename` of `Content-Disposition`; present makes it a file. As in ModSecurity an empty one makes none: such a part is an argument.
     pub filename: Option<Vec<u8>>,
+    /// `filename*` of `Content-Disposition`, percent-decoded, in its own character set (RFC 8187). A backend may take it for the name of
+    /// the file (RFC 6266 section 4.3 prefers it), so rules have to see it beside the other.
+    pub extended_filename: Option<Vec<u8>>,
     /// Header lines `Name: value` as received, folding joined.
     pub headers: Vec<Vec<u8>>,
     /// The content. Line ends inside it stay; ModSecurity v3 loses them in arguments.

@@ -118,11 +118,7 @@ impl Collections {
         if all.len() >= self.records && !all.contains_key(&place) {
             all.retain(|_, record| record.expires > now);
             if all.len() >= self.records {
-                let first =
-                    all.iter().min_by_key(|(_, record)| record.expires).map(|(place, _)| place.clone());
-                if let Some(first) = first {
-                    all.remove(&first);
-                }
+                evict(&mut all);
             }
         }
         all.insert(place, Record { expires: now.saturating_add(timeout), variables: HashMap::new() });
@@ -227,6 +223,25 @@ impl Collections {
     }
 }
 
+/// Removes the records that expire first, one in 64 at once: looking for them takes time linear in their number, and a stranger who
+/// sends a new key with each request must not make every one of them pay it.
+fn evict(all: &mut HashMap<Key, Record>) {
+    let many = all.len() / 64 + 1;
+    let mut expiries: Vec<u64> = all.values().map(|record| record.expires).collect();
+    if many > expiries.len() {
+        return;
+    }
+    let (sooner, last, _) = expiries.select_nth_unstable(many - 1);
+    let last = *last;
+    // Of those that expire together with the last one only as many go as are wanted.
+    let mut together = many - sooner.iter().filter(|expires| **expires < last).count();
+    all.retain(|_, record| {
+        let goes = record.expires < last || (record.expires == last && together > 0);
+        together -= usize::from(goes && record.expires == last);
+        !goes
+    });
+}
+
 fn cut(bytes: &[u8]) -> &[u8] {
     bytes.get(..LONGEST).unwrap_or(bytes)
 }
@@ -253,6 +268,18 @@ mod tests {
         collections.open(Kind::Ip, b"c", 1, 20);
         assert_eq!(collections.find(Kind::Ip, b"a", b"x", 1), None);
         assert!(collections.find(Kind::Ip, b"b", b"X", 1).is_some());
+    }
+
+    #[test]
+    fn room_is_made_for_many_at_once() {
+        let collections = Collections::new(640, 4);
+        for number in 0..10_000_u64 {
+            collections.open(Kind::Session, &number.to_be_bytes(), number / 100, 1000);
+            assert!(collections.lock().len() <= 640);
+        }
+        let kept = collections.lock().len();
+        assert!(kept > 600, "{kept}");
+        assert!(collections.lock().values().all(|record| record.expires >= 1093));
     }
 
     #[test]

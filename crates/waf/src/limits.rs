@@ -17,8 +17,8 @@ pub const MATCHED_RULES: usize = 1024;
 /// Places kept for one matched rule.
 pub const MATCHED_TARGETS: usize = 32;
 
-/// `MATCHED_VARS` kept for the links of a chain.
-pub const MATCHED_VARS: usize = 4096;
+/// `MATCHED_VARS` of one chain. The links behind could not look at what comes after that, so the transaction is refused.
+pub const MATCHED_VARS: usize = 65_536;
 
 /// Target exclusions that `ctl` may pile up in one transaction.
 pub const TARGET_EXCLUSIONS: usize = 1024;

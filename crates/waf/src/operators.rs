@@ -69,7 +69,8 @@ pub struct Found {
     pub length: usize,
     /// `TX.0`, `TX.1`, ..; `None` is a group that took no part.
     pub captures: Vec<Option<Vec<u8>>>,
-    /// Why nothing could be decided, if so. [`Undecided::LimitExceeded`] counts as a match, negated operator or not (fail closed).
+    /// Why nothing could be decided, if so. That counts as a match, negated operator or not (fail closed), but in a rule whose match
+    /// would let something through.
     pub undecided: Option<Undecided>,
 }
 
@@ -112,10 +113,11 @@ impl Found {
 /// Why an operator could not decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undecided {
-    /// A backtracking pattern ran out of steps: `MSC_PCRE_LIMITS_EXCEEDED`. Evaluated as a match; v3 evaluates it as none, and leaves it
-    /// to a rule over `TX:MSC_PCRE_LIMITS_EXCEEDED` to refuse the request.
+    /// A backtracking pattern ran out of steps: `MSC_PCRE_LIMITS_EXCEEDED`. v3 evaluates it as no match, and leaves it to a rule over
+    /// `TX:MSC_PCRE_LIMITS_EXCEEDED` to refuse the request.
     LimitExceeded,
-    /// Macros made a pattern that does not compile or is too large: `MSC_PCRE_ERROR`. Evaluated as no match, as in v3.
+    /// Macros made a pattern that does not compile or is too large: `MSC_PCRE_ERROR`. v3 evaluates it as no match: whoever fills the
+    /// macro would decide whether the rule works.
     InvalidPattern,
 }
 

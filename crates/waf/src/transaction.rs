@@ -185,6 +185,10 @@ impl Transaction {
             // Not all arguments were read: the rule on REQBODY_ERROR refuses such a request, as with a body's.
             state.body.fail(format!("more than {} arguments", limits.fields));
         }
+        if state.request.disagrees_on(b"content-type") {
+            // The backend may go by another one than the engine does.
+            state.body.fail("several content types".to_owned());
+        }
         state.body.processor =
             state.request.header(b"content-type").and_then(|value| Processor::of_content_type(value));
         self.run.phase(1)

@@ -45,6 +45,9 @@ fn the_specifications_hold() {
     let mut problems = String::new();
     let mut count = 0;
     for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "md")) {
+        if file.file_name().is_some_and(|name| name == "README.md") {
+            continue;
+        }
         let text = std::fs::read_to_string(file).unwrap();
         for spec in read(&text) {
             count += 1;
@@ -136,7 +139,9 @@ fn escaped(text: &str) -> Vec<u8> {
 }
 
 fn check(spec: &Spec) -> Result<(), String> {
-    let loader = MemoryLoader::new().with("words.data", "alpha\n# beta\n\ngamma\n");
+    let loader = MemoryLoader::new()
+        .with("words.data", "alpha\n# beta\n\ngamma\n")
+        .with("best-fit.mapping", "20127 (US-ASCII)\n00a0:20 2039:3c\n");
     let compiled = compile(&spec.rules, &loader);
     if let Some(expected) = &spec.diagnostics {
         return match compiled {

@@ -31,6 +31,8 @@ struct Line {
 pub(super) struct Disposition {
     pub(super) name: Option<Vec<u8>>,
     pub(super) filename: Option<Vec<u8>>,
+    /// `filename*`, percent-decoded.
+    pub(super) extended: Option<Vec<u8>>,
 }
 
 impl Headers {
@@ -136,7 +138,6 @@ impl Headers {
 fn parameters(value: &[u8], flags: &mut Flags, disposition: &mut Disposition) -> Result<(), &'static str> {
     let rest =
         value.strip_prefix(b"form-data").ok_or("invalid Content-Disposition header (not form-data)")?;
-    let mut extended = false;
     let mut rest = match trim_start(rest) {
         [] => return Ok(()),
         [b';', rest @ ..] => rest,
@@ -156,7 +157,9 @@ fn parameters(value: &[u8], flags: &mut Flags, disposition: &mut Disposition) ->
         match name {
             b"name" if disposition.name.is_none() => disposition.name = Some(value),
             b"filename" if disposition.filename.is_none() => disposition.filename = Some(value),
-            b"filename*" if !extended => extended = true,
+            b"filename*" if disposition.extended.is_none() => {
+                disposition.extended = Some(percent_decoded(&value))
+            }
             b"name" | b"filename" | b"filename*" => {
                 return Err("invalid Content-Disposition header (duplicate parameter)");
             }
@@ -174,7 +177,7 @@ fn parameters(value: &[u8], flags: &mut Flags, disposition: &mut Disposition) ->
     if disposition.filename.as_ref().is_some_and(Vec::is_empty) {
         disposition.filename = None;
     }
-    if extended && disposition.filename.is_none() {
+    if disposition.extended.is_some() && disposition.filename.is_none() {
         return Err("invalid Content-Disposition header (filename* without filename)");
     }
     Ok(())
@@ -243,6 +246,22 @@ fn extended_value(input: &[u8]) -> Result<(&[u8], &[u8]), &'static str> {
             _ => return Err(WRONG),
         };
     }
+}
+
+/// The bytes of a value that has been checked.
+fn percent_decoded(value: &[u8]) -> Vec<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut out = Vec::with_capacity(value.len());
+    let mut rest = value;
+    while let [byte, after @ ..] = rest {
+        let escaped = match after {
+            [high, low, ..] if *byte == b'%' => digit(*high).zip(digit(*low)),
+            _ => None,
+        };
+        out.push(escaped.map_or(*byte, |(high, low)| high << 4 | low));
+        rest = if escaped.is_some() { &after[2..] } else { after };
+    }
+    out
 }
 
 fn trim_start(input: &[u8]) -> &[u8] {

@@ -210,6 +210,7 @@ impl<'a> Parser<'a> {
         self.parts.push(Part {
             name,
             filename: disposition.filename,
+            extended_filename: disposition.extended,
             headers: headers.into_lines(),
             content,
         });

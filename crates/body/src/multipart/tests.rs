@@ -210,6 +210,9 @@ fn dispositions() {
         assert_eq!(multipart.parts[0].filename.as_deref(), filename.map(str::as_bytes), "{value}");
         assert_eq!(multipart.flags, Flags::default(), "{value}");
     }
+    let (multipart, _) =
+        read(&headed("Content-Disposition: form-data; name=a; filename=x; filename*=UTF-8''%2e%2E%2fy.php"));
+    assert_eq!(multipart.parts[0].extended_filename.as_deref(), Some(&b"../y.php"[..]));
     for value in [
         "attachment; name=a",
         "FORM-DATA; name=a",

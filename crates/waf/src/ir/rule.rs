@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Disruption, Effect, Exclusion, MarkerId, SetVar, Target, Template};
-use crate::operators::Operate;
+use super::{Control, Disruption, Effect, Exclusion, MarkerId, SetVar, Target, Template};
+use crate::{operators::Operate, transaction::Mode};
 
 /// Where a rule was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,29 @@ pub struct Rule {
     pub disruption: Disruption,
     /// Where evaluation goes on after a match.
     pub skip: Option<Skip>,
+}
+
+impl Rule {
+    /// Whether a match makes the engine look at less: `allow`, a skip, or a `ctl` that takes something away. Such a rule must not match
+    /// because its operator gave up.
+    #[must_use]
+    pub fn lets_through(&self) -> bool {
+        let effects = self.links.iter().flat_map(|link| &link.effects);
+        matches!(self.disruption, Disruption::Allow(_))
+            || self.skip.is_some()
+            || effects.into_iter().any(|effect| {
+                matches!(
+                    effect,
+                    Effect::Control(
+                        Control::Engine(Mode::Detect | Mode::Off)
+                            | Control::RequestBodyAccess(false)
+                            | Control::ResponseBodyAccess(false)
+                            | Control::RemoveRules(_)
+                            | Control::RemoveTargets(..)
+                    )
+                )
+            })
+    }
 }
 
 /// `skip` and `skipAfter`.

@@ -5,8 +5,10 @@
 use super::{Found, Operate, Refusal, Resources, written::Written};
 use crate::pattern::{Dialect, Pattern};
 
-/// Candidates that one value may propose. A pattern without an upper bound proposes as many as there are bytes, each as long as the rest.
+/// Candidates that one value may propose.
 const MOST: usize = 10_000;
+/// Bytes of all candidates of one value: a pattern without an upper bound proposes as many as there are bytes, each as long as the rest.
+const MOST_BYTES: usize = 1 << 20;
 
 #[derive(Debug)]
 struct IdentityNumber {
@@ -47,6 +49,7 @@ pub(super) fn leading<const N: usize>(candidate: &[u8]) -> Option<[u32; N]> {
 impl Operate for IdentityNumber {
     fn evaluate(&self, input: &[u8], _: Option<&[u8]>, wants_captures: bool, found: &mut Found) -> bool {
         let mut start = 0;
+        let mut bytes: usize = 0;
         for _ in 0..MOST {
             let hit = match self.pattern.find_at(input, start) {
                 Ok(Some(hit)) => hit,
@@ -61,6 +64,10 @@ impl Operate for IdentityNumber {
                 return true;
             }
             start = hit.start + 1;
+            bytes = bytes.saturating_add(hit.len());
+            if bytes > MOST_BYTES {
+                break;
+            }
         }
         found.limit_exceeded(input)
     }

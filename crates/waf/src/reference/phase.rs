@@ -106,8 +106,8 @@ impl Run {
                 break;
             }
         }
-        if phase < 5 && self.state.tx.overflowed() {
-            // Variables that could not be kept may be the ones that count: refuse rather than guess.
+        if phase < 5 && (self.state.tx.overflowed() || self.state.matched.overflowed) {
+            // What could not be kept may be what counts: refuse rather than guess.
             return self.refuse(phase, 413);
         }
         match &self.intervention {

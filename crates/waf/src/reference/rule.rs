@@ -106,7 +106,7 @@ impl Run {
         let expanded = test.argument.as_ref().map(|template| expand(&self.state, template));
         let mut found = Found::default();
         let hit = test.operate.evaluate(form, expanded.as_deref(), false, &mut found);
-        if !self.decide(hit, test, &found) {
+        if !self.decide(hit, rule, test, &found) {
             return false;
         }
         if hit && link.capture && found.undecided.is_none() {
@@ -124,22 +124,22 @@ impl Run {
         true
     }
 
-    /// Takes negation and operators that gave up into account.
-    fn decide(&mut self, hit: bool, test: &Test, found: &Found) -> bool {
-        match found.undecided {
-            None => hit != test.negated,
+    /// Takes negation and operators that gave up into account. One that gave up fails closed: it matches, negated or not, unless a match
+    /// would let something through. It is noted where ModSecurity's recommended rule looks: `TX:/^MSC_/ "!@streq 0"`.
+    fn decide(&mut self, hit: bool, rule: &Rule, test: &Test, found: &Found) -> bool {
+        let noted: &[u8] = match found.undecided {
+            None => return hit != test.negated,
             Some(Undecided::LimitExceeded) => {
-                // Fail closed, and where ModSecurity's recommended rule looks: `TX:/^MSC_/ "!@streq 0"`.
                 self.state.pattern_limits = true;
-                self.state.tx.set(b"MSC_PCRE_LIMITS_EXCEEDED", Arc::from(&b"1"[..]));
-                true
+                b"MSC_PCRE_LIMITS_EXCEEDED"
             }
             Some(Undecided::InvalidPattern) => {
                 self.state.pattern_error = true;
-                self.state.tx.set(b"MSC_PCRE_ERROR", Arc::from(&b"1"[..]));
-                hit != test.negated
+                b"MSC_PCRE_ERROR"
             }
-        }
+        };
+        self.state.tx.set(noted, Arc::from(&b"1"[..]));
+        !rule.lets_through()
     }
 
     /// Trap 8: a match that captures forgets all of `TX.0` to `TX.9` first, as v2 does, so that a group that took no part never shows

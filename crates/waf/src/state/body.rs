@@ -76,14 +76,17 @@ pub(crate) struct Body {
     /// The body as received; absent until phase 2.
     pub(crate) raw: Option<Value>,
     pub(crate) args: Vec<Member>,
-    /// `FILES`: the client's file name by field name (trap 45).
+    /// `FILES`: the client's file name by field name (trap 45); two of them where a part has `filename*` too.
     pub(crate) files: Vec<Member>,
     /// `FILES_TMP_CONTENT`: the content by field name.
     pub(crate) contents: Vec<Member>,
     /// `MULTIPART_PART_HEADERS`: header line by part name (trap 47).
     pub(crate) part_headers: Vec<Member>,
     pub(crate) flags: multipart::Flags,
-    pub(crate) xml: Option<xml::Document>,
+    /// `XML:/*`; absent when the body is no XML.
+    pub(crate) xml_text: Option<Value>,
+    /// `XML://@*`
+    pub(crate) xml_attributes: Vec<Value>,
     pub(crate) error: Option<String>,
     pub(crate) urlencoded_error: bool,
     /// `INBOUND_DATA_ERROR`: longer than `SecRequestBodyLimit`.
@@ -124,7 +127,8 @@ impl Body {
             }
             Processor::Xml => {
                 let (document, error) = xml::parse(raw, &limits);
-                self.xml = Some(document);
+                self.xml_text = Some(Arc::from(document.text));
+                self.xml_attributes = document.attributes.into_iter().map(Arc::from).collect();
                 self.note(error);
             }
             Processor::Multipart => self.read_multipart(raw, content_type, &limits, settings),
@@ -155,6 +159,9 @@ impl Body {
             match part.filename {
                 Some(filename) => {
                     self.files.push(Member { name: Arc::clone(&name), value: Arc::from(filename) });
+                    if let Some(extended) = part.extended_filename {
+                        self.files.push(Member { name: Arc::clone(&name), value: Arc::from(extended) });
+                    }
                     self.contents.push(Member { name, value: Arc::from(part.content) });
                 }
                 None => {
@@ -166,7 +173,7 @@ impl Body {
         if self.args.len() > settings.arguments_limit {
             self.fail(format!("more than {} arguments", settings.arguments_limit));
         }
-        if settings.upload_file_limit.is_some_and(|limit| self.files.len() > limit) {
+        if settings.upload_file_limit.is_some_and(|limit| self.contents.len() > limit) {
             self.flags.file_limit_exceeded = true;
         }
         if settings.request_body_no_files_limit.is_some_and(|limit| without_files > limit) {

@@ -13,6 +13,8 @@ use crate::limits;
 pub(crate) struct Matched {
     pub(crate) last: Option<Member>,
     pub(crate) all: Vec<Member>,
+    /// Something matched that the links behind cannot see any more.
+    pub(crate) overflowed: bool,
 }
 
 impl Matched {
@@ -24,6 +26,8 @@ impl Matched {
         let member = Member { name, value };
         if self.all.len() < limits::MATCHED_VARS {
             self.all.push(member.clone());
+        } else {
+            self.overflowed = true;
         }
         self.last = Some(member);
     }

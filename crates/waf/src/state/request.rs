@@ -56,6 +56,15 @@ impl Request {
         self.headers.iter().find(|member| member.name.eq_ignore_ascii_case(name)).map(|member| &member.value)
     }
 
+    /// Whether a header field is there several times, with different values.
+    pub(crate) fn disagrees_on(&self, name: &[u8]) -> bool {
+        let first = self.header(name);
+        self.headers
+            .iter()
+            .filter(|member| member.name.eq_ignore_ascii_case(name))
+            .any(|member| first.is_some_and(|first| *first != member.value))
+    }
+
     fn read_target(&mut self, target: &[u8], separator: u8, limits: &Limits) {
         let without_fragment = until(target, b'#');
         let path_and_query = without_authority(without_fragment);

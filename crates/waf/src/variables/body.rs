@@ -58,10 +58,10 @@ fn message(state: &State) -> &[u8] {
 }
 
 fn xml(state: &State, visit: &mut Visit<'_>) {
-    let Some(document) = &state.body.xml else { return };
-    let [text, attributes] = XML_PATHS;
-    visit(&Arc::from(text), &Arc::from(document.text.as_slice()));
-    for value in &document.attributes {
-        visit(&Arc::from(attributes), &Arc::from(value.as_slice()));
+    let Some(text) = &state.body.xml_text else { return };
+    let [root, attributes] = XML_PATHS.map(Arc::from);
+    visit(&root, text);
+    for value in &state.body.xml_attributes {
+        visit(&attributes, value);
     }
 }

@@ -14,7 +14,7 @@ use crate::state::{State, Value, decimal, flag};
 pub(super) const LINES: &[Line] = &[
     // FILES is the client's file name, FILES_NAMES the field's (trap 45).
     line(V::Files, Collection(|state, visit| members(&state.body.files, visit))),
-    line(V::FilesNames, Collection(|state, visit| names(&state.body.files, visit))),
+    line(V::FilesNames, Collection(|state, visit| names(&state.body.contents, visit))),
     line(V::FilesTmpContent, Collection(|state, visit| members(&state.body.contents, visit))),
     line(
         V::FilesSizes,
@@ -35,7 +35,7 @@ pub(super) const LINES: &[Line] = &[
     ),
     line(V::MultipartPartHeaders, Collection(|state, visit| members(&state.body.part_headers, visit))),
     line(V::MultipartFilename, Collection(|state, visit| members(&state.body.files, visit))),
-    line(V::MultipartName, Collection(|state, visit| names(&state.body.files, visit))),
+    line(V::MultipartName, Collection(|state, visit| names(&state.body.contents, visit))),
     line(V::MultipartBoundaryQuoted, Single(|state| is(state, |flags| flags.boundary_quoted))),
     line(V::MultipartBoundaryWhitespace, Single(|state| is(state, |flags| flags.boundary_whitespace))),
     line(V::MultipartCrlfLfLines, Single(|state| is(state, |flags| flags.crlf_lf_lines))),
