@@ -158,7 +158,7 @@ fn parameters(value: &[u8], flags: &mut Flags, disposition: &mut Disposition) ->
             b"name" if disposition.name.is_none() => disposition.name = Some(value),
             b"filename" if disposition.filename.is_none() => disposition.filename = Some(value),
             b"filename*" if disposition.extended.is_none() => {
-                disposition.extended = Some(percent_decoded(&value))
+                disposition.extended = Some(percent_decoded(&value));
             }
             b"name" | b"filename" | b"filename*" => {
                 return Err("invalid Content-Disposition header (duplicate parameter)");
