@@ -6,9 +6,11 @@
 
 mod backend;
 mod check;
+mod decisions;
 mod records;
 mod request;
 mod run;
 mod suite;
 
+pub use decisions::{DecisionOptions, Decisions, decisions};
 pub use run::{Options, Outcome, run};

@@ -64,6 +64,26 @@ impl Records {
         Ok(())
     }
 
+    /// The access lines of the requests that came from this address; none when the edge wrote nothing about it.
+    ///
+    /// # Errors
+    /// When a log cannot be read.
+    pub(crate) fn lines(&self, client: SocketAddr) -> io::Result<Vec<Value>> {
+        let client = client.to_string();
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            {
+                let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                state.look()?;
+                if let Some(lines) = state.by_client.remove(&client) {
+                    return Ok(lines);
+                }
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        Ok(Vec::new())
+    }
+
     /// The logged rules of the requests that came from this address. `None` when the edge wrote nothing about it.
     ///
     /// # Errors

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// What the suite's documentation asks of an engine under test, besides the paranoia level.
-const SETTINGS: &str = r#"# Settings of the regression suite; the answers' types are those its backend sends.
+pub(crate) const SETTINGS: &str = r#"# Settings of the regression suite; the answers' types are those its backend sends.
 SecRequestBodyAccess On
 SecResponseBodyAccess On
 SecResponseBodyMimeType text/plain text/html text/xml application/json

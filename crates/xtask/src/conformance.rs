@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use portcullis_conformance::{Options, run as run_suite};
+use portcullis_conformance::{DecisionOptions, Decisions, Options, decisions, run as run_suite};
 
 /// Arguments of the command.
 #[derive(clap::Args)]
@@ -29,12 +29,15 @@ pub(crate) struct Arguments {
     /// Connections at once
     #[arg(long, default_value_t = 4)]
     connections: usize,
+    /// The decision suite instead: in blocking mode at paranoia 1 to 4, attacks are refused and ordinary requests pass
+    #[arg(long)]
+    decisions: bool,
 }
 
 impl Arguments {
     /// Every case, on the release binary.
     pub(crate) fn whole(crs: Option<PathBuf>) -> Self {
-        Self { crs, only: None, sample: 1, json: false, binary: None, connections: 4 }
+        Self { crs, only: None, sample: 1, json: false, binary: None, connections: 4, decisions: false }
     }
 }
 
@@ -48,6 +51,9 @@ pub(crate) fn run(workspace: &Path, arguments: &Arguments) -> anyhow::Result<boo
         Some(binary) => binary.clone(),
         None => build(workspace)?,
     };
+    if arguments.decisions {
+        return decide(workspace, arguments, crs, binary);
+    }
     let options = Options {
         binary,
         ledger: ledger(workspace, &crs),
@@ -66,6 +72,32 @@ pub(crate) fn run(workspace: &Path, arguments: &Arguments) -> anyhow::Result<boo
     }
     println!("{}", outcome.line);
     Ok(outcome.problems.is_empty())
+}
+
+/// Whether every decision is right.
+fn decide(workspace: &Path, arguments: &Arguments, crs: PathBuf, binary: PathBuf) -> anyhow::Result<bool> {
+    let options = DecisionOptions {
+        binary,
+        benign: workspace.join("crates/conformance/decisions/benign.toml"),
+        api: workspace.join("rules/api"),
+        ledger: ledger(workspace, &crs),
+        crs,
+        levels: vec![1, 2, 3, 4],
+        every: arguments.sample,
+        connections: arguments.connections,
+    };
+    let decided = decisions(&options).map_err(anyhow::Error::msg)?;
+    if arguments.json {
+        let Decisions { problems, notes, table } = &decided;
+        println!("{}", serde_json::json!({ "problems": problems, "notes": notes, "table": table }));
+    } else {
+        for line in decided.notes.iter().chain(&decided.problems) {
+            println!("{line}");
+        }
+        println!("{}", decided.table);
+    }
+    println!("{} wrong decisions", decided.problems.len());
+    Ok(decided.problems.is_empty())
 }
 
 /// The ledger of the release, by the name that its directory has or, failing that, the one release that there is a ledger for.

@@ -1,9 +1,11 @@
 //! Developer commands: `cargo xtask layers`, `conformance`, `data`, `soak`, `docs`.
 
+mod bench_peers;
 mod conformance;
 mod data;
 mod docs;
 mod fuzz_smoke;
+mod instructions;
 mod layers;
 
 use std::{
@@ -27,6 +29,10 @@ enum Command {
     Layers,
     /// Runs the regression suite of the Core Rule Set through a real edge
     Conformance(conformance::Arguments),
+    /// This engine beside others, over one corpus: CPU time of a transaction
+    BenchPeers(bench_peers::Arguments),
+    /// Instructions of a transaction, compared with benches/instructions.toml
+    Instructions(instructions::Arguments),
     /// Fetches the pinned data sets of tests/data.lock into target/data
     Data(data::Arguments),
     /// Writes the reference pages that are generated from the language's tables
@@ -49,6 +55,8 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Layers => layers::run(workspace()),
         Command::Conformance(arguments) => conformance::run(workspace(), &arguments),
+        Command::BenchPeers(arguments) => bench_peers::run(workspace(), &arguments),
+        Command::Instructions(arguments) => instructions::run(workspace(), &arguments),
         Command::Data(arguments) => data::run(workspace(), &arguments),
         Command::Docs { check } => docs::run(workspace(), check),
         Command::FuzzSmoke(arguments) => fuzz_smoke::run(workspace(), &arguments),

@@ -53,7 +53,8 @@ pub(crate) const LAYERS: &[Layer] = &[
     above("testkit", &[]),
     above("conformance", &["testkit", "vectors"]),
     above("fuzzing", &["waf", "seclang", "transform", "body", "injection", "diag"]),
-    above("xtask", &["conformance", "diag", "fuzzing", "seclang", "waf"]),
+    above("peers", &["waf", "seclang", "diag"]),
+    above("xtask", &["conformance", "diag", "fuzzing", "peers", "seclang", "waf"]),
 ];
 
 /// Crates that the tests of any crate may use.
