@@ -11,7 +11,7 @@ mod settings;
 mod switches;
 mod targets;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use portcullis_diag::{Code, Diagnostic, Sources, Span};
 use portcullis_seclang::{Loader, ast::Document};
@@ -20,6 +20,7 @@ pub(crate) use select::RulesBy;
 
 use crate::{
     Compiled, codes,
+    geo::GeoDatabase,
     ir::{MarkerId, Place, Program},
     operators::Resources,
 };
@@ -44,11 +45,13 @@ pub(crate) fn compile(
         diagnostics: Vec::new(),
         noted: HashMap::new(),
         known: Vec::new(),
+        geo: None,
         markers: HashMap::new(),
     };
     let mut sorted = chains::sort(&mut compiler, document);
     exclusions::apply(&mut compiler, &mut sorted);
     let settings = settings::read(&mut compiler, &sorted.settings);
+    compiler.geo.clone_from(&settings.geo);
     let (rules, phases) = lower::rules(&mut compiler, &sorted);
     switches::check(&mut compiler, &sorted, &rules);
     let mut program = Program { settings, rules, phases, ..Program::default() };
@@ -70,6 +73,7 @@ pub(crate) struct Compiler<'a> {
     noted: HashMap<String, (usize, usize)>,
     /// What exclusions look for, by position of the rule.
     known: Vec<select::Known>,
+    geo: Option<Arc<GeoDatabase>>,
     markers: HashMap<Box<[u8]>, MarkerId>,
 }
 
@@ -118,6 +122,7 @@ impl Compiler<'_> {
             loader: self.loader,
             file: self.sources.name(span.source),
             multiline: self.options.multiline,
+            geo: self.geo.as_ref(),
         }
     }
 }

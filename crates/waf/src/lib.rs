@@ -8,6 +8,7 @@ pub mod audit;
 pub mod codes;
 mod collections;
 mod compile;
+mod geo;
 pub mod ir;
 pub mod limits;
 pub mod operators;
@@ -19,6 +20,7 @@ mod variables;
 
 pub use collections::{Collections, Kind};
 pub use compile::Options;
+pub use geo::GeoDatabase;
 pub use ir::{Program, ProgramFacts};
 pub use state::Processor;
 pub use transaction::{

@@ -43,15 +43,18 @@ mod written;
 
 pub use table::{Line, Status, TABLE, line};
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use portcullis_diag::Code;
 use portcullis_seclang::{Loader, vocabulary::Operator};
 
-use crate::pattern::{Groups, MAX_STEPS, PatternError};
+use crate::{
+    geo::GeoDatabase,
+    pattern::{Groups, MAX_STEPS, PatternError},
+};
 use written::Written;
 
-/// `@geoLookup` loads and never matches.
+/// `@geoLookup` loads and never matches: there is no database.
 pub const NO_GEO_DATABASE: Code = Code("W0350");
 /// `@rbl` loads and never matches.
 pub const NO_DNS_LOOKUPS: Code = Code("W0351");
@@ -69,6 +72,8 @@ pub struct Found {
     pub length: usize,
     /// `TX.0`, `TX.1`, ..; `None` is a group that took no part.
     pub captures: Vec<Option<Vec<u8>>>,
+    /// `GEO`: what `@geoLookup` found.
+    pub geo: Vec<(&'static str, String)>,
     /// Why nothing could be decided, if so. That counts as a match, negated operator or not (fail closed), but in a rule whose match
     /// would let something through.
     pub undecided: Option<Undecided>,
@@ -80,6 +85,7 @@ impl Found {
         self.offset = 0;
         self.length = 0;
         self.captures.clear();
+        self.geo.clear();
         self.undecided = None;
     }
 
@@ -147,6 +153,8 @@ pub struct Resources<'a> {
     pub file: &'a str,
     /// `^` and `$` match at line ends too, as in ModSecurity v3 and Coraza; without it only at the ends of the input, as in v2.
     pub multiline: bool,
+    /// What `SecGeoLookupDb` named.
+    pub geo: Option<&'a Arc<GeoDatabase>>,
 }
 
 /// Why an operator cannot be built.
@@ -204,6 +212,9 @@ pub fn build(
     resources: &Resources<'_>,
 ) -> Result<Built, Refusal> {
     let line = line(name);
+    if let (Operator::GeoLookup, Some(database)) = (name, resources.geo) {
+        return Ok(Built { operate: geo_lookup::build(Arc::clone(database)), warning: None });
+    }
     match line.status {
         Status::Implemented(build) => {
             let operate =

@@ -60,6 +60,8 @@ pub(crate) struct State {
     pub(crate) tx: Variables,
     pub(crate) env: Variables,
     pub(crate) matched: Matched,
+    /// `GEO`: what `@geoLookup` found last.
+    pub(crate) geo: Vec<Member>,
     pub(crate) controls: Controls,
     /// The rule that is being evaluated, for `RULE`.
     pub(crate) rule: Option<RuleId>,
@@ -101,6 +103,7 @@ impl State {
             tx: Variables::default(),
             env: Variables::default(),
             matched: Matched::default(),
+            geo: Vec::new(),
             rule: None,
             highest_severity: 255,
             pattern_limits: false,

@@ -51,7 +51,8 @@ fn language_tests() {
 fn run(case: &Value, directory: &Path) -> Result<(), String> {
     let text = |key: &str| case.get(key).and_then(Value::as_str).unwrap_or_default();
     let name = Operator::find(text("name").as_bytes()).ok_or("unknown operator")?;
-    let resources = Resources { loader: &DataFiles(directory), file: "operators/case.conf", multiline: true };
+    let resources =
+        Resources { loader: &DataFiles(directory), file: "operators/case.conf", multiline: true, geo: None };
     let built = build(name, &bytes(text("param")), false, &resources)
         .map_err(|refusal| format!("refused: {}", refusal.message))?;
     let mut found = Found::default();

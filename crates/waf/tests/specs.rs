@@ -141,6 +141,8 @@ fn escaped(text: &str) -> Vec<u8> {
 fn check(spec: &Spec) -> Result<(), String> {
     let loader = MemoryLoader::new()
         .with("words.data", "alpha\n# beta\n\ngamma\n")
+        .with("geo.mmdb", support::geo::documentation())
+        .with("asn.mmdb", support::geo::database("GeoLite2-ASN", &[]))
         .with("best-fit.mapping", "20127 (US-ASCII)\n00a0:20 2039:3c\n");
     let compiled = compile(&spec.rules, &loader);
     if let Some(expected) = &spec.diagnostics {

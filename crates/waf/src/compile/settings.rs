@@ -2,6 +2,8 @@
 //!
 //! A later directive overrides an earlier one, but for lists. None is without effect silently.
 
+use std::sync::Arc;
+
 use portcullis_diag::{Diagnostic, Span};
 use portcullis_seclang::{Loader, vocabulary::Setting as S};
 use portcullis_transform::UnicodeMap;
@@ -10,6 +12,7 @@ use super::{Compiler, chains::Written};
 use crate::{
     actions::ctl::{audit_engine, engine, on_off},
     codes,
+    geo::GeoDatabase,
     ir::{LimitAction, Settings},
 };
 
@@ -135,7 +138,16 @@ const TABLE: &[Line] = &[
         S::SecDisableBackendCompression,
         Replaced("the edge asks for uncompressed answers where it inspects them"),
     ),
-    line(S::SecGeoLookupDb, Refused("there is no geographic look-up", REMOVE)),
+    line(
+        S::SecGeoLookupDb,
+        Honoured(|settings, arguments| {
+            let (name, bytes) = arguments.file(&String::from_utf8_lossy(arguments.text()?))?;
+            let database =
+                GeoDatabase::read(bytes).map_err(|problem| format!("cannot use {name}: {problem}"))?;
+            settings.geo = Some(Arc::new(database));
+            Ok(())
+        }),
+    ),
     line(S::SecGsbLookupDb, Refused(LOOKUPS, REMOVE)),
     line(S::SecGuardianLog, Refused("rules start no programs", "read the audit log instead")),
     line(S::SecHashEngine, OffOnly(NO_HASHES)),
@@ -347,6 +359,14 @@ impl Arguments<'_> {
             .ok_or_else(|| "takes a number".to_owned())
     }
 
+    /// A file, named relative to the rule file: its full name and its bytes.
+    fn file(&self, reference: &str) -> Result<(String, Vec<u8>), String> {
+        let loader: &dyn Loader = self.compiler.loader;
+        let name = loader.resolve(self.compiler.sources.name(self.span.source), reference);
+        let bytes = loader.read(&name).map_err(|problem| format!("cannot read {name}: {problem}"))?;
+        Ok((name, bytes))
+    }
+
     /// `unicode.mapping 20127`, as two arguments or as one.
     fn unicode_map(&self) -> Result<UnicodeMap, String> {
         let joined = self.texts.join(&b' ');
@@ -357,9 +377,7 @@ impl Arguments<'_> {
             None => CODE_PAGE,
             Some(page) => page.parse().map_err(|_| format!("takes a code page, not {page}"))?,
         };
-        let loader: &dyn Loader = self.compiler.loader;
-        let name = loader.resolve(self.compiler.sources.name(self.span.source), &file);
-        let text = loader.read(&name).map_err(|problem| format!("cannot read {name}: {problem}"))?;
+        let (name, text) = self.file(&file)?;
         UnicodeMap::parse(&text, page).map_err(|problem| format!("cannot use {name}: {problem}"))
     }
 }

@@ -12,6 +12,7 @@ use super::{Compiler, select::unquoted};
 use crate::{
     codes,
     collections::Kind,
+    geo,
     ir::{Exclusion, Regex, Selector, Target},
     operators,
     variables::{self, BUILT_IN, Meaning, XML_PATHS},
@@ -127,6 +128,15 @@ fn misuse(target: &ast::Target, meaning: Meaning) -> Option<(String, &'static st
         return Some((
             "XML is inspected by the paths /* and //@* only".to_owned(),
             "write XML:/* for all text, XML://@* for all attributes",
+        ));
+    }
+    if variable == Variable::Geo
+        && named
+            .is_some_and(|name| !geo::MEMBERS.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(name)))
+    {
+        return Some((
+            "MaxMind databases have no such member of GEO".to_owned(),
+            "use COUNTRY_CODE, COUNTRY_CONTINENT, COUNTRY_NAME, REGION, CITY, POSTAL_CODE, LATITUDE, LONGITUDE or DMA_CODE",
         ));
     }
     let built_in = |name: &[u8]| BUILT_IN.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(name));

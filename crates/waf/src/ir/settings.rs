@@ -1,9 +1,11 @@
 //! What the directives without a grammar of their own say.
 
+use std::sync::Arc;
+
 use portcullis_transform::UnicodeMap;
 
 use super::Regex;
-use crate::transaction::Mode;
+use crate::{geo::GeoDatabase, transaction::Mode};
 
 /// What happens to a body beyond its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +62,8 @@ pub struct Settings {
     pub argument_separator: u8,
     /// `SecUnicodeMapFile`
     pub unicode_map: Option<UnicodeMap>,
+    /// `SecGeoLookupDb`
+    pub geo: Option<Arc<GeoDatabase>>,
     /// `SecCollectionTimeout`, seconds
     pub collection_timeout: u64,
     /// `SecWebAppId`
@@ -87,6 +91,7 @@ impl Default for Settings {
             audit_relevant_status: None,
             argument_separator: b'&',
             unicode_map: None,
+            geo: None,
             collection_timeout: 3600,
             web_app_id: b"default"[..].into(),
             sensor_id: Box::default(),

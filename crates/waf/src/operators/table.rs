@@ -91,7 +91,7 @@ pub static TABLE: &[Line] = &[
         name: Operator::GeoLookup,
         status: geo_lookup::STATUS,
         expands: false,
-        doc: "Would look the value up in a geographic database",
+        doc: "The value is an address that the database of SecGeoLookupDb knows; fills GEO",
     },
     refused(
         Operator::GsbLookup,

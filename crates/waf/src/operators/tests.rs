@@ -32,7 +32,7 @@ fn files() -> Files {
 }
 
 fn with<T>(run: impl FnOnce(&Resources<'_>) -> T) -> T {
-    run(&Resources { loader: &files(), file: "rules/x.conf", multiline: false })
+    run(&Resources { loader: &files(), file: "rules/x.conf", multiline: false, geo: None })
 }
 
 fn built(name: Operator, argument: &str) -> Box<dyn Operate> {

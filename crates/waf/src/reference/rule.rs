@@ -10,7 +10,7 @@ use crate::{
     ir::{Exclusion, Link, Rule, RuleId, Target, Template, Test},
     limits,
     operators::{Found, Undecided},
-    state::{State, Value},
+    state::{Member, State, Value},
     transaction::{MatchedRule, MatchedTarget},
     variables::{self, Exclusions, Item},
 };
@@ -108,6 +108,11 @@ impl Run {
         let hit = test.operate.evaluate(form, expanded.as_deref(), false, &mut found);
         if !self.decide(hit, rule, test, &found) {
             return false;
+        }
+        if !found.geo.is_empty() {
+            let geo = found.geo.drain(..);
+            self.state.geo =
+                geo.map(|(name, value)| Member::new(name.as_bytes(), value.as_bytes())).collect();
         }
         if hit && link.capture && found.undecided.is_none() {
             // Groups cost several times what a verdict costs: they are asked for after a match only.

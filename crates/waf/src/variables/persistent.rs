@@ -6,6 +6,7 @@ use super::{
     Line,
     Meaning::{Collection, Single, Store},
     Visit, line,
+    request::members,
 };
 use crate::{
     collections::Kind,
@@ -20,8 +21,8 @@ pub(super) const LINES: &[Line] = &[
     line(V::User, Store(|s, v| all(s, Kind::User, v), |s, name| find(s, Kind::User, name))),
     line(V::Sessionid, Single(|state| state.opened(Kind::Session).cloned())),
     line(V::Userid, Single(|state| state.opened(Kind::User).cloned())),
-    // Empty: there is no geographic database; `@geoLookup` says so when it is compiled.
-    line(V::Geo, Collection(|_, _| {})),
+    // Empty until `@geoLookup` has found something.
+    line(V::Geo, Collection(|state, visit| members(&state.geo, visit))),
 ];
 
 /// Members that ModSecurity v2 keeps by itself. Nothing keeps them here, so a rule that asks for one is refused.

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "a module of several tests, each of which uses its part")]
 
+pub mod geo;
+
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use portcullis_diag::{Sources, render};

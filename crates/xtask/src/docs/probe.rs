@@ -104,6 +104,10 @@ pub(crate) fn ctl(name: &str) -> String {
 
 pub(crate) fn setting(setting: Setting) -> String {
     let name = setting.name();
+    // There is no database to try it with.
+    if setting == Setting::SecGeoLookupDb {
+        return "**yes**, a MaxMind database (GeoIP2 or GeoLite2, City or Country)".to_owned();
+    }
     let arguments = [
         "On",
         "Off",
