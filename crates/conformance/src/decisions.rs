@@ -80,29 +80,43 @@ pub fn decisions(options: &DecisionOptions) -> Result<Decisions, String> {
     let mut run =
         Run { options, scores, ledger, problems: Vec::new(), notes: Vec::new(), table: String::new() };
     // Writing to a String cannot fail.
-    let _ = writeln!(
-        run.table,
-        "{:<28}{:>12}{:>12}{:>12}{:>12}{:>22}{:>18}",
-        "", "positives", "below the", "at it or", "refused", "negatives passed", "benign passed"
-    );
-    let _ = writeln!(run.table, "{:<28}{:>12}{:>12}{:>12}{:>12}", "", "active", "threshold", "above", "");
+    let heads = [
+        "",
+        "positives",
+        "score reached",
+        "refused",
+        "score below",
+        "by the edge",
+        "negatives passed",
+        "benign passed",
+    ];
+    run.row(heads.map(str::to_owned));
     for level in &options.levels {
         let suite = run.suite(*level, &cases)?;
         let passed = run.benign(*level, &benign, false)?;
-        let _ = writeln!(
-            run.table,
-            "{:<28}{:>12}{:>12}{:>12}{:>12}{:>22}{:>18}",
+        run.row([
             format!("paranoia {level}"),
-            suite.positives,
-            suite.below,
-            suite.positives - suite.below,
-            suite.refused,
+            suite.positives.to_string(),
+            suite.reached.to_string(),
+            suite.refused.to_string(),
+            suite.below.to_string(),
+            (suite.positives - suite.reached - suite.below).to_string(),
             format!("{} of {}", suite.passed, suite.negatives),
-            passed
-        );
+            passed,
+        ]);
     }
     let passed = run.benign(1, &benign, true)?;
-    let _ = writeln!(run.table, "{:<28}{:>88}", "paranoia 1, with rules/api", passed);
+    let empty = String::new;
+    run.row([
+        "paranoia 1, rules/api".to_owned(),
+        empty(),
+        empty(),
+        empty(),
+        empty(),
+        empty(),
+        empty(),
+        passed,
+    ]);
     Ok(Decisions { problems: run.problems, notes: run.notes, table: run.table })
 }
 
@@ -119,13 +133,27 @@ struct Run<'a> {
 #[derive(Default)]
 struct Sums {
     positives: usize,
-    below: usize,
+    /// With a score at the threshold or above.
+    reached: usize,
+    /// Of these.
     refused: usize,
+    /// With a lower score, and passed.
+    below: usize,
     negatives: usize,
     passed: usize,
 }
 
 impl Run<'_> {
+    fn row(&mut self, cells: [String; 8]) {
+        let [place, rest @ ..] = cells;
+        // Writing to a String cannot fail.
+        let _ = write!(self.table, "{place:<22}");
+        for cell in rest {
+            let _ = write!(self.table, "{cell:>17}");
+        }
+        self.table.push('\n');
+    }
+
     fn suite(&mut self, level: u8, cases: &[Case]) -> Result<Sums, String> {
         let site = Site::of_the_suite(self.options, level)?;
         let stages: Vec<(&str, &Stage)> = cases
@@ -179,10 +207,11 @@ impl Run<'_> {
 impl Sums {
     fn book(&mut self, judgement: &Judgement, fired: &mut BTreeMap<String, usize>) {
         match judgement {
-            Judgement::Positive { refused } => {
+            Judgement::Positive { reached, refused } => {
                 self.positives += 1;
-                self.refused += usize::from(*refused);
-                self.below += usize::from(!*refused);
+                self.reached += usize::from(*reached);
+                self.refused += usize::from(*reached && *refused);
+                self.below += usize::from(!*reached && !*refused);
             }
             Judgement::Negative { refused_by: None } => {
                 self.negatives += 1;

@@ -120,16 +120,33 @@ fn verdicts(peers: &mut [Peer], exchanges: &[Exchange], level: u8) -> anyhow::Re
             }
             match (&reference, kind) {
                 (None, Kind::Libmodsecurity) => reference = Some(ids),
-                (Some(expected), Kind::Portcullis) if *expected != ids => problems.push(format!(
-                    "paranoia {level}: {name}: rules {} where libmodsecurity has {}",
-                    ids.join(" "),
-                    expected.join(" ")
-                )),
+                (Some(expected), Kind::Portcullis) => {
+                    let differs = |id: &String| !known(level, name, id);
+                    let more: Vec<_> =
+                        ids.iter().filter(|id| !expected.contains(id) && differs(id)).collect();
+                    let less: Vec<_> =
+                        expected.iter().filter(|id| !ids.contains(id) && differs(id)).collect();
+                    if !more.is_empty() || !less.is_empty() {
+                        let place = format!("paranoia {level}: {name}");
+                        problems.push(format!(
+                            "{place}: libmodsecurity logs {less:?}, and does not log {more:?}"
+                        ));
+                    }
+                }
                 _ => {}
             }
         }
     }
     Ok(problems)
+}
+
+/// Differences that are meant.
+fn known(level: u8, name: &str, id: &str) -> bool {
+    // Its log has no line of a rule of phase 5: those that report are not in it.
+    let reporting = id.starts_with("980");
+    // It shows the raw bytes of a multipart body to rules on REQUEST_BODY; here, as in ModSecurity 2 and Coraza, there are none.
+    let raw_multipart = (level, name, id) == (4, "multipart_100k", "920272");
+    reporting || raw_multipart
 }
 
 fn measure(

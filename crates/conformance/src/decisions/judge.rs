@@ -25,7 +25,11 @@ pub(super) struct Seen {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Judgement {
     /// An attack whose rule is active.
-    Positive { refused: bool },
+    Positive {
+        /// Its score is at the threshold or above.
+        reached: bool,
+        refused: bool,
+    },
     /// A request that must not match; refused by other rules, or by nothing.
     Negative { refused_by: Option<String> },
     /// A test of a rule that is not active, or of something else.
@@ -57,7 +61,7 @@ impl Seen {
 /// # Errors
 /// Tells how the decision is wrong.
 pub(super) fn stage(expected: &Output, seen: &Seen, level: u8, scores: &Scores) -> Result<Judgement, String> {
-    arithmetic(seen, scores)?;
+    let reached = arithmetic(seen, scores)?;
     let log = &expected.log;
     if let Some(id) = log.no_expect_ids.iter().find(|id| seen.rules.contains(id)) {
         return Err(format!("{id} matched, which must not"));
@@ -69,7 +73,7 @@ pub(super) fn stage(expected: &Output, seen: &Seen, level: u8, scores: &Scores) 
         if !matched && !seen.refused() {
             return Err(format!("{active:?} did not match, and it passed; rules {:?}", seen.rules));
         }
-        return Ok(Judgement::Positive { refused: seen.refused() });
+        return Ok(Judgement::Positive { reached, refused: seen.refused() });
     }
     if log.expect_ids.is_empty() && !log.no_expect_ids.is_empty() && !expected.expect_error {
         return Ok(Judgement::Negative { refused_by: seen.refused().then(|| seen.why()) });
@@ -78,8 +82,8 @@ pub(super) fn stage(expected: &Output, seen: &Seen, level: u8, scores: &Scores) 
 }
 
 /// The decision follows from the score, and the score from the rules. Rules that match several values add for each, so that their sum is
-/// the least that the score can be.
-pub(super) fn arithmetic(seen: &Seen, scores: &Scores) -> Result<(), String> {
+/// the least that the score can be. Gives whether a score is at its threshold or above.
+fn arithmetic(seen: &Seen, scores: &Scores) -> Result<bool, String> {
     let limits = [
         (Direction::Inbound, seen.inbound, INBOUND_THRESHOLD),
         (Direction::Outbound, seen.outbound, OUTBOUND_THRESHOLD),
@@ -96,17 +100,17 @@ pub(super) fn arithmetic(seen: &Seen, scores: &Scores) -> Result<(), String> {
             return Err(format!("{direction:?} score {score}, and it passed; rules {:?}", seen.rules));
         }
     }
+    // A request that the edge refuses itself, and shows to the rules, keeps the edge's status.
     if let Ok(status) = seen.status
         && seen.blocked
-        && reached
-        && !matches!(status, 403 | 400 | 413)
+        && status < 400
     {
-        return Err(format!("refused by score with status {status}"));
+        return Err(format!("refused with status {status}"));
     }
     if seen.blocked && !reached && !seen.rules.iter().any(|id| DENYING.contains(id)) {
         return Err(format!("refused below the threshold; rules {:?}", seen.rules));
     }
-    Ok(())
+    Ok(reached)
 }
 
 /// Rules of portcullis.conf and rules/api that refuse by themselves.
@@ -137,7 +141,7 @@ mod tests {
         let scores = Scores::of(RULES);
         let right = [seen(403, 5, &[1]), seen(200, 2, &[2]), seen(403, 12, &[1, 2]), seen(200, 0, &[])];
         for seen in right {
-            assert_eq!(arithmetic(&seen, &scores), Ok(()), "{seen:?}");
+            assert_eq!(arithmetic(&seen, &scores), Ok(seen.blocked), "{seen:?}");
         }
         let wrong = [
             seen(200, 5, &[1]),
@@ -158,7 +162,7 @@ mod tests {
             log: Log { expect_ids: expect.to_vec(), no_expect_ids: not.to_vec(), ..Log::default() },
             ..Output::default()
         };
-        let positive = |refused| Ok(Judgement::Positive { refused });
+        let positive = |refused| Ok(Judgement::Positive { reached: refused, refused });
         assert_eq!(stage(&expects(&[1], &[]), &seen(403, 5, &[1]), 1, &scores), positive(true));
         assert_eq!(stage(&expects(&[2], &[]), &seen(200, 2, &[2]), 2, &scores), positive(false));
         assert_eq!(stage(&expects(&[2], &[]), &seen(200, 0, &[]), 1, &scores), Ok(Judgement::Neither));
