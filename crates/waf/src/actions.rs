@@ -10,6 +10,7 @@ pub(crate) mod effects;
 pub(crate) mod flow;
 mod logging;
 mod metadata;
+mod sanitise;
 pub(crate) mod setvar;
 mod transformation;
 
@@ -83,8 +84,6 @@ enum Handling {
     Structure,
     /// Read here.
     Lower(Lower),
-    /// Fulfilled by the engine whether it is written or not.
-    Fulfilled,
     /// Not implemented: why, and what to do instead.
     Refused(&'static str, &'static str),
 }
@@ -108,13 +107,11 @@ const fn line(action: A, place: Place, handling: Handling) -> Line {
     Line { action, place, handling }
 }
 
-use Handling::{Fulfilled, Lower as Read, Refused, Structure};
+use Handling::{Lower as Read, Refused, Structure};
 use Place::{Anywhere, Head};
 
 const NO_REWRITING: &str = "the edge does not rewrite what it forwards";
 const REMOVE: &str = "remove it";
-/// No request value is ever logged, so there is nothing left to be sanitised.
-const SANITISED: Handling = Fulfilled;
 
 const TABLE: &[Line] = &[
     line(A::Accuracy, Head, Read(metadata::accuracy)),
@@ -150,11 +147,11 @@ const TABLE: &[Line] = &[
     line(A::Proxy, Head, Refused("where a request goes is decided by its route", "configure a route")),
     line(A::Redirect, Head, Read(disruptive::redirect)),
     line(A::Rev, Head, Read(metadata::rev)),
-    line(A::SanitiseArg, Anywhere, SANITISED),
-    line(A::SanitiseMatched, Anywhere, SANITISED),
-    line(A::SanitiseMatchedBytes, Anywhere, SANITISED),
-    line(A::SanitiseRequestHeader, Anywhere, SANITISED),
-    line(A::SanitiseResponseHeader, Anywhere, SANITISED),
+    line(A::SanitiseArg, Anywhere, Read(sanitise::named)),
+    line(A::SanitiseMatched, Anywhere, Read(sanitise::matched)),
+    line(A::SanitiseMatchedBytes, Anywhere, Read(sanitise::matched)),
+    line(A::SanitiseRequestHeader, Anywhere, Read(sanitise::named)),
+    line(A::SanitiseResponseHeader, Anywhere, Read(sanitise::named)),
     line(A::Setenv, Anywhere, Read(collections::setenv)),
     line(A::Setrsc, Anywhere, Read(collections::setrsc)),
     line(A::Setsid, Anywhere, Read(collections::setsid)),
@@ -187,7 +184,7 @@ pub(crate) fn lower(into: &mut Lowered, compiler: &mut Compiler<'_>, action: &as
         return;
     }
     match line.handling {
-        Structure | Fulfilled => {}
+        Structure => {}
         Read(lower) => lower(into, compiler, action),
         Refused(reason, instead) => compiler.report(
             Diagnostic::error(codes::ACTION, format!("{} is not implemented: {reason}", action.name.name()))

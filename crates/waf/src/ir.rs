@@ -10,7 +10,7 @@ mod rule;
 mod settings;
 mod target;
 
-pub use action::{Control, Disruption, Effect, Operation, Scope, SetVar, Store};
+pub use action::{Control, Disruption, Effect, Operation, Sanitised, Scope, SetVar, Store};
 pub use ids::{MarkerId, RuleId};
 pub use portcullis_seclang::template::{Part, Template};
 pub use program::{Program, ProgramFacts, RuleSet, Step};

@@ -29,5 +29,8 @@ pub const NAME_IN_REPORT: usize = 128;
 /// Bytes of a value in an expanded `msg` or `logdata` (kept for the conformance runner only).
 pub const VALUE_IN_REPORT: usize = 8192;
 
+/// Names of values that `sanitise*` may hide in one transaction; beyond that none is shown.
+pub const HIDDEN: usize = 1024;
+
 /// Links of one chain.
 pub const CHAIN: usize = 64;

@@ -5,6 +5,7 @@
 
 mod body;
 mod controls;
+mod hidden;
 mod matched;
 mod request;
 mod response;
@@ -16,6 +17,7 @@ use std::{sync::Arc, time::Duration};
 pub(crate) use body::Body;
 pub use body::Processor;
 pub(crate) use controls::Controls;
+pub(crate) use hidden::{Hidden, hide};
 pub(crate) use matched::{Matched, full_name};
 pub(crate) use request::Request;
 pub(crate) use response::Response;
@@ -60,6 +62,8 @@ pub(crate) struct State {
     pub(crate) tx: Variables,
     pub(crate) env: Variables,
     pub(crate) matched: Matched,
+    /// What no record shows.
+    pub(crate) hidden: Hidden,
     /// `GEO`: what `@geoLookup` found last.
     pub(crate) geo: Vec<Member>,
     pub(crate) controls: Controls,
@@ -103,6 +107,7 @@ impl State {
             tx: Variables::default(),
             env: Variables::default(),
             matched: Matched::default(),
+            hidden: Hidden::default(),
             geo: Vec::new(),
             rule: None,
             highest_severity: 255,

@@ -8,7 +8,7 @@ use crate::{
     collections::Collections,
     ir::{AuditEngine, LimitAction, Program},
     reference::Run,
-    state::{Processor, Request, State, number},
+    state::{Processor, Request, State, hide, number},
 };
 
 /// `SecRuleEngine`, or what the configuration puts over it.
@@ -288,7 +288,8 @@ impl Transaction {
     pub fn finish(mut self) -> Report {
         // What phase 5 decides comes too late; the verdict is that of the phases before.
         let _ = self.run.phase(5);
-        let (state, matched, intervention, enforced, audited) = self.run.outcome();
+        let (state, mut matched, intervention, enforced, audited) = self.run.outcome();
+        hide(&state, &mut matched);
         let score = |names: [&[u8]; 2]| {
             names.iter().find_map(|name| state.tx.find(name)).map(|member| number(&member.value))
         };

@@ -30,6 +30,7 @@ pub(crate) fn run(state: &mut State, effect: &Effect) {
                 collections.deprecate(*kind, key, &name, state.now().as_secs(), (*amount, *period));
             }
         }
+        Effect::Sanitise(what) => state.hidden.add(what, &state.matched),
         Effect::SetEnv { name, value } => {
             let (name, value) = (expand(state, name), expand(state, value));
             state.env.set(&name, value);

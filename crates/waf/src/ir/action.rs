@@ -70,6 +70,8 @@ pub enum Effect {
         /// .. for every so many seconds gone by.
         period: u64,
     },
+    /// `sanitiseArg`, `sanitiseMatched`, ..: values that no record shows.
+    Sanitise(Sanitised),
     /// `setenv`: kept in `ENV` of the transaction, never in the environment of the process.
     SetEnv {
         /// Name.
@@ -77,6 +79,19 @@ pub enum Effect {
         /// Value.
         value: Template,
     },
+}
+
+/// What a record does not show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sanitised {
+    /// Arguments of a name.
+    Argument(Box<[u8]>),
+    /// Request header fields of a name.
+    RequestHeader(Box<[u8]>),
+    /// Response header fields of a name.
+    ResponseHeader(Box<[u8]>),
+    /// What matched in this chain.
+    Matched,
 }
 
 /// `ctl`, for this transaction only.
