@@ -178,6 +178,7 @@ fn count(
         let mut columns = Vec::new();
         for (kind, driver) in drivers {
             let counts = callgrind::count(
+                *kind,
                 driver,
                 &ground.rules(*kind, *level),
                 &ground.corpus(),

@@ -52,7 +52,8 @@ pub(crate) fn run(workspace: &Path, arguments: &Arguments) -> anyhow::Result<boo
     let ground = Ground::prepare(workspace, arguments.crs.as_deref(), &[1])?;
     let driver = ground.ours("release")?;
     let rules = ground.rules(Kind::Portcullis, 1);
-    let counts = callgrind::count(&driver, &rules, &ground.corpus(), &REQUESTS, ground.directory())?;
+    let counts =
+        callgrind::count(Kind::Portcullis, &driver, &rules, &ground.corpus(), &REQUESTS, ground.directory())?;
     let path = workspace.join("benches/instructions.toml");
     let text = fs::read_to_string(&path).unwrap_or_default();
     let mut baseline: Baseline = toml::from_str(&text).with_context(|| path.display().to_string())?;

@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 
-use super::build;
+use super::build::{self, Kind};
 
 /// Transactions before those that are counted: everything that is built on first use is there by then.
 const WARM: u32 = 2;
@@ -26,6 +26,7 @@ pub(crate) fn available() -> bool {
 
 /// Instructions of one warm transaction of each request.
 pub(crate) fn count(
+    kind: Kind,
     driver: &Path,
     rules: &Path,
     corpus: &Path,
@@ -35,11 +36,17 @@ pub(crate) fn count(
     if !available() {
         build::apt(&["valgrind"])?;
     }
+    // In full: callgrind writes no file when a pattern begins with an asterisk.
+    let function = match kind {
+        Kind::Libmodsecurity => "counted_transactions",
+        Kind::Portcullis => "portcullis_peers::driver::counted_transactions",
+        Kind::Zentinel => "zentinel_peer::driver::counted_transactions",
+    };
     let scratch = tempfile::tempdir_in(directory)?;
     let log = fs::File::create(scratch.path().join("log"))?;
     let mut valgrind = Command::new("valgrind")
         .args(["--tool=callgrind", "--collect-atstart=no", "--compress-strings=no"])
-        .args(["--toggle-collect=*counted_transactions*", "--dump-after=*counted_transactions*"])
+        .args([format!("--toggle-collect={function}"), format!("--dump-after={function}")])
         .arg(format!("--callgrind-out-file={}", scratch.path().join("out").display()))
         .arg(driver)
         .arg(rules)
