@@ -269,17 +269,19 @@ impl<'a> Tokens<'a> {
     fn word(&mut self) -> Token<'a> {
         let at = self.at;
         let rest = self.rest(at);
-        let length = rest.iter().position(|byte| ends_word(*byte)).unwrap_or(rest.len());
-        let token = self.token(Kind::Bareword, at, at + length, at + length);
-        // `select.1` and `` select`column` `` are the keyword and something else.
-        for (dot, byte) in token.text.iter().enumerate() {
+        // `select.1` and `` select`column` `` are the keyword and something else. A keyword is short: looking for the end of the word first
+        // would look at the rest again and again in `or.or.or.`.
+        let head = rest.get(..LONGEST).unwrap_or(rest);
+        for (dot, byte) in head.iter().enumerate().take_while(|(_, byte)| !ends_word(**byte)) {
             if matches!(byte, b'.' | b'`')
-                && let Some(kind) = token.text.get(..dot).and_then(words::kind_of)
+                && let Some(kind) = head.get(..dot).and_then(words::kind_of)
                 && kind != Kind::Bareword
             {
                 return self.token(kind, at, at + dot, at + dot);
             }
         }
+        let length = rest.iter().position(|byte| ends_word(*byte)).unwrap_or(rest.len());
+        let token = self.token(Kind::Bareword, at, at + length, at + length);
         if length > LONGEST {
             return token;
         }
