@@ -117,15 +117,12 @@ mod tests {
             request.fill();
             assert_ne!(before.headers, request.headers, "{}", exchange.name);
             assert_eq!(before.body.len(), request.body.len());
-            let fixed = |body: &[u8]| -> Vec<u8> {
-                let slotted = |at: &usize| {
-                    exchange
-                        .body
-                        .slots
-                        .iter()
-                        .any(|slot| (slot.offset..slot.offset + slot.length).contains(at))
-                };
-                (0..body.len()).filter(|at| !slotted(at)).map(|at| body[at]).collect()
+            let fixed = |body: &[u8]| {
+                let mut body = body.to_vec();
+                for slot in &exchange.body.slots {
+                    body[slot.offset..slot.offset + slot.length].fill(0);
+                }
+                body
             };
             assert_eq!(fixed(&before.body), fixed(&request.body), "{}", exchange.name);
         }

@@ -20,7 +20,7 @@ use crate::bench_peers::{
 const REQUESTS: [&str; 3] = ["get_browser", "json_1k", "atk_sqli"];
 
 /// More than this over the baseline fails.
-const TOLERATED_PERCENT: f64 = 5.0;
+const TOLERATED_PERCENT: u64 = 5;
 
 /// Arguments of the command.
 #[derive(clap::Args)]
@@ -78,7 +78,7 @@ fn judge(name: &str, count: u64, known: Option<u64>) -> (String, bool) {
     };
     let change = (count as f64 / known as f64 - 1.0) * 100.0;
     let line = format!("{name}: {count} instructions, {change:+.1} % of {known}");
-    if change > TOLERATED_PERCENT {
+    if count * 100 > known * (100 + TOLERATED_PERCENT) {
         return (format!("{line}: more than {TOLERATED_PERCENT} % over the baseline"), false);
     }
     (line, true)
