@@ -1,4 +1,4 @@
-//! Makes a table of the rule files that the binary carries: everything below `rules/` but an installed rule set.
+//! Makes a table of the rule files that the binary carries: those of the project, not what an operator put beside them.
 
 use std::{
     env, fs,
@@ -6,14 +6,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Installed by `rules install`, not ours to embed.
-const NOT_EMBEDDED: &str = "crs";
+/// Below `rules/`. The directory itself is not watched: installing a rule set into it is no reason to build anew.
+const EMBEDDED: [&str; 4] = ["api", "baseline", "local", "portcullis.conf"];
 
 fn main() -> std::io::Result<()> {
     let rules = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join("../../rules");
     let mut files = Vec::new();
-    println!("cargo::rerun-if-changed={}", rules.display());
-    collect(&rules, &rules, &mut files)?;
+    for name in EMBEDDED {
+        collect(&rules, &rules.join(name), &mut files)?;
+    }
     files.sort();
 
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("embedded_rules.rs");
@@ -25,22 +26,15 @@ fn main() -> std::io::Result<()> {
     writeln!(table, "]")
 }
 
-fn collect(root: &Path, directory: &Path, files: &mut Vec<(String, PathBuf)>) -> std::io::Result<()> {
-    if !directory.is_dir() {
-        return Ok(());
-    }
-    for entry in fs::read_dir(directory)? {
-        let path = entry?.path();
-        let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
-        if path.is_dir() {
-            if name != NOT_EMBEDDED {
-                println!("cargo::rerun-if-changed={}", path.display());
-                collect(root, &path, files)?;
-            }
-        } else if matches!(path.extension().and_then(|e| e.to_str()), Some("conf" | "data" | "mapping")) {
-            println!("cargo::rerun-if-changed={}", path.display());
-            files.push((name, path.canonicalize()?));
+fn collect(root: &Path, path: &Path, files: &mut Vec<(String, PathBuf)>) -> std::io::Result<()> {
+    println!("cargo::rerun-if-changed={}", path.display());
+    if path.is_dir() {
+        for entry in fs::read_dir(path)? {
+            collect(root, &entry?.path(), files)?;
         }
+    } else if matches!(path.extension().and_then(|e| e.to_str()), Some("conf" | "data" | "mapping")) {
+        let name = path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();
+        files.push((name, path.canonicalize()?));
     }
     Ok(())
 }
