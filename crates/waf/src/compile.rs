@@ -6,10 +6,15 @@
 mod chains;
 mod exclusions;
 mod lower;
+mod prefilter;
+mod profile;
+mod schedule;
 mod select;
 mod settings;
+mod sift;
 mod switches;
 mod targets;
+mod transform_plan;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -30,6 +35,18 @@ use crate::{
 pub struct Options {
     /// `^` and `$` match at line ends too, as in ModSecurity v3 and Coraza. Off: only at the ends of a value, as in v2 (trap 18).
     pub multiline: bool,
+    /// What runs the rules.
+    pub engine: Engine,
+}
+
+/// What runs the rules; both give the same reports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// Values are sifted once for all rules, and only rules that may match are evaluated.
+    #[default]
+    Compiled,
+    /// Every rule asks every value: slow, and the measure of the other.
+    Plain,
 }
 
 pub(crate) fn compile(
@@ -59,8 +76,14 @@ pub(crate) fn compile(
     program.facts.links = program.rules.iter().map(|rule| rule.links.len().saturating_sub(1)).sum();
     program.facts.signatures = settings::signatures(&sorted.settings);
     let diagnostics = compiler.diagnostics;
-    let failed = diagnostics.iter().any(Diagnostic::is_error);
-    Compiled { program: (!failed).then_some(program), diagnostics }
+    if diagnostics.iter().any(Diagnostic::is_error) {
+        return Compiled { program: None, diagnostics };
+    }
+    program.names = schedule::names(&program.rules);
+    if options.engine == Engine::Compiled {
+        program = schedule::plan(program);
+    }
+    Compiled { program: Some(program), diagnostics }
 }
 
 /// What all passes share.

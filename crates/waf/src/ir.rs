@@ -5,15 +5,22 @@
 
 mod action;
 mod ids;
+mod names;
+pub(crate) mod phrases;
+mod plan;
 mod program;
 mod rule;
 mod settings;
+pub(crate) mod sieve;
 mod target;
 
 pub use action::{Control, Disruption, Effect, Operation, Sanitised, Scope, SetVar, Store};
 pub use ids::{MarkerId, RuleId};
+pub(crate) use names::{ByName, Names};
+pub(crate) use plan::{Course, Outcome, PhasePlan, Plan, Planned, Write};
 pub use portcullis_seclang::template::{Part, Template};
 pub use program::{Program, ProgramFacts, RuleSet, Step};
 pub use rule::{Link, Meta, Place, Rule, Skip, Test};
 pub use settings::{AuditEngine, LimitAction, Settings};
+pub(crate) use sieve::Sieve;
 pub use target::{Exclusion, Regex, Selector, Target};

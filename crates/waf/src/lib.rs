@@ -17,9 +17,10 @@ mod reference;
 mod state;
 mod transaction;
 mod variables;
+mod vm;
 
 pub use collections::{Collections, Kind};
-pub use compile::Options;
+pub use compile::{Engine, Options};
 pub use geo::GeoDatabase;
 pub use ir::{Program, ProgramFacts};
 pub use state::Processor;

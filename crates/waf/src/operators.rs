@@ -47,6 +47,7 @@ use std::{ops::Range, sync::Arc};
 
 use portcullis_diag::Code;
 use portcullis_seclang::{Loader, vocabulary::Operator};
+use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, Hir};
 
 use crate::{
     geo::GeoDatabase,
@@ -139,9 +140,48 @@ pub trait Operate: std::fmt::Debug + Send + Sync {
         found: &mut Found,
     ) -> bool;
 
+    /// The phrases of an operator that matches just the values in which one of them occurs, ASCII case ignored.
+    fn phrases(&self) -> Option<&[Box<[u8]>]> {
+        None
+    }
+
+    /// What must be found in a value for it to match, as far as that is known. Without an argument that is expanded.
+    fn superset(&self) -> Option<Superset> {
+        None
+    }
+
     /// The pattern of an operator that may have to backtrack, for `rules check`.
     fn backtracking_pattern(&self) -> Option<&[u8]> {
         None
+    }
+}
+
+/// An expression that is found in every value an operator matches.
+#[derive(Clone, Debug)]
+pub struct Superset {
+    pub(crate) hir: Hir,
+    /// Whether it is found in no other value.
+    pub(crate) exact: bool,
+}
+
+impl Superset {
+    fn exact(hir: Hir) -> Option<Self> {
+        Some(Self { hir, exact: true })
+    }
+
+    /// Values that hold one of the phrases, ASCII case ignored.
+    pub(crate) fn phrases<'a>(phrases: impl Iterator<Item = &'a [u8]>) -> Hir {
+        let either_case = |byte: &u8| {
+            let both = [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()];
+            Hir::class(Class::Bytes(ClassBytes::new(both.map(|byte| ClassBytesRange::new(byte, byte)))))
+        };
+        Hir::alternation(phrases.map(|phrase| Hir::concat(phrase.iter().map(either_case).collect())).collect())
+    }
+
+    /// Values that hold one of the bytes.
+    fn byte(bytes: impl Iterator<Item = u8>, exact: bool) -> Option<Self> {
+        let ranges = bytes.map(|byte| ClassBytesRange::new(byte, byte));
+        Some(Self { hir: Hir::class(Class::Bytes(ClassBytes::new(ranges))), exact })
     }
 }
 

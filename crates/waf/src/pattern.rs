@@ -39,6 +39,7 @@ pub struct Dialect {
 /// A compiled pattern.
 pub struct Pattern {
     source: Box<[u8]>,
+    dialect: Dialect,
     engine: Engine,
 }
 
@@ -113,13 +114,18 @@ impl Pattern {
         } else {
             Engine::Linear(linear)
         };
-        Ok(Self { source: source.into(), engine })
+        Ok(Self { source: source.into(), dialect, engine })
     }
 
     /// The pattern as written.
     #[must_use]
     pub fn source(&self) -> &[u8] {
         &self.source
+    }
+
+    /// The pattern as an expression that is found in every input it matches; in no other unless it backtracks.
+    pub(crate) fn superset(&self) -> Option<regex_syntax::hir::Hir> {
+        parse::parse(&self.source, self.dialect).ok().map(|node| linear::lower(&node))
     }
 
     /// Whether searches may backtrack and so may end in [`StepsExceeded`].

@@ -8,3 +8,4 @@ mod rule;
 
 pub(crate) use expand::expand;
 pub(crate) use phase::Run;
+pub(crate) use rule::would_match;

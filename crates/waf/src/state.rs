@@ -22,7 +22,7 @@ pub(crate) use matched::{Matched, full_name};
 pub(crate) use request::Request;
 pub(crate) use response::Response;
 pub(crate) use time::Moment;
-pub(crate) use variables::Variables;
+pub(crate) use variables::{Touched, Variables};
 
 use crate::{
     collections::{Collections, Kind},
@@ -97,6 +97,7 @@ impl State {
             begun: clock.unix_time(),
             clock: Ticking(clock),
             controls: Controls::new(program.settings()),
+            tx: Variables::new(Arc::clone(&program.names)),
             program,
             connection,
             collections,
@@ -104,7 +105,6 @@ impl State {
             request: Request::default(),
             body: Body::default(),
             response: Response::default(),
-            tx: Variables::default(),
             env: Variables::default(),
             matched: Matched::default(),
             hidden: Hidden::default(),

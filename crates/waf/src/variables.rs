@@ -14,7 +14,7 @@ mod response;
 mod time;
 mod tx;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 pub(crate) use body::XML_PATHS;
 pub(crate) use persistent::BUILT_IN;
@@ -56,6 +56,12 @@ const fn line(variable: Variable, meaning: Meaning) -> Line {
 
 /// The meaning of a variable. A test proves that every variable of the language has exactly one.
 pub(crate) fn meaning(variable: Variable) -> Meaning {
+    static MEANINGS: LazyLock<Vec<Meaning>> =
+        LazyLock::new(|| Variable::ALL.iter().map(|variable| look_up(*variable)).collect());
+    MEANINGS.get(variable as usize).copied().unwrap_or_else(|| look_up(variable))
+}
+
+fn look_up(variable: Variable) -> Meaning {
     let families: [&[Line]; 11] = [
         request::LINES,
         args::LINES,

@@ -26,8 +26,11 @@ fn verdict(options: Options, mode: Mode) -> Verdict {
 
 #[test]
 fn multiline_anchors_match_at_lines_and_let_more_pass() {
-    assert!(matches!(verdict(Options { multiline: false }, Mode::Block), Verdict::Intervene(_)));
-    assert_eq!(verdict(Options { multiline: true }, Mode::Block), Verdict::Pass);
+    assert!(matches!(
+        verdict(Options { multiline: false, ..Options::default() }, Mode::Block),
+        Verdict::Intervene(_)
+    ));
+    assert_eq!(verdict(Options { multiline: true, ..Options::default() }, Mode::Block), Verdict::Pass);
 }
 
 #[test]

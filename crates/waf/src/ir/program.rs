@@ -1,6 +1,6 @@
 //! A compiled rule tree.
 
-use super::{MarkerId, Rule, RuleId, Settings};
+use super::{Course, MarkerId, Names, Plan, Rule, RuleId, Settings};
 
 /// The compiled rules. Immutable, shared by all workers.
 #[derive(Debug, Default)]
@@ -10,6 +10,10 @@ pub struct Program {
     pub(crate) rules: Vec<Rule>,
     /// Phases 1 to 5.
     pub(crate) phases: [Vec<Step>; 5],
+    /// Variables of `TX` that rules name.
+    pub(crate) names: Names,
+    /// Absent when the plain evaluator runs the rules.
+    pub(crate) plan: Option<Plan>,
 }
 
 /// What a program is made of, for the `ready` line and `rules check`.
@@ -57,6 +61,24 @@ impl Program {
         self.rules.get(id.position())
     }
 
+    /// How the compiled engine meets its rules, for `rules stats`: phase, id and course of each; none where the plain one runs them.
+    ///
+    /// A course is `ahead` (decided when rules were compiled), `asleep` (evaluated when a value or a variable wakes it) or `run` (always
+    /// evaluated). Rules that the set-up leaves out are not there.
+    pub fn courses(&self) -> impl Iterator<Item = (u8, u64, &'static str)> {
+        let phases = self.plan.iter().flat_map(|plan| (1..).zip(&plan.phases));
+        phases.flat_map(move |(phase, plan)| {
+            plan.steps.iter().filter_map(move |step| {
+                let course = match step.course {
+                    Course::Ahead(_) => "ahead",
+                    Course::Asleep => "asleep",
+                    Course::Run => "run",
+                };
+                Some((phase, self.rule(step.rule)?.id, course))
+            })
+        })
+    }
+
     /// The steps of a phase, 1 to 5.
     #[must_use]
     pub fn phase(&self, phase: u8) -> &[Step] {
@@ -96,6 +118,12 @@ impl RuleSet {
     #[must_use]
     pub fn contains(&self, id: RuleId) -> bool {
         self.words.get(id.position() / 64).is_some_and(|bits| bits >> (id.position() % 64) & 1 == 1)
+    }
+
+    /// Whether a rule is in both.
+    #[must_use]
+    pub fn meets(&self, other: &RuleSet) -> bool {
+        self.words.iter().zip(&other.words).any(|(mine, theirs)| mine & theirs != 0)
     }
 
     /// Whether no rule is in it.

@@ -74,6 +74,10 @@ pub struct Exclusion {
 }
 
 impl Exclusion {
+    pub(crate) fn is_of_tx(&self) -> bool {
+        self.variable == Variable::Tx
+    }
+
     /// Whether a value is left out.
     #[must_use]
     pub fn covers(&self, variable: Variable, member: &[u8]) -> bool {

@@ -6,8 +6,10 @@
 //!
 //! Example: `SecRule REQUEST_LINE "!@beginsWith GET" "id:1,deny"`
 
+use regex_syntax::hir::{Hir, Look};
+
 use super::{
-    Found, Operate, Refusal, Resources,
+    Found, Operate, Refusal, Resources, Superset,
     written::{Argument, Written},
 };
 
@@ -21,6 +23,10 @@ pub(super) fn build(written: &Written<'_>, _: &Resources<'_>) -> Result<Box<dyn 
 }
 
 impl Operate for BeginsWith {
+    fn superset(&self) -> Option<Superset> {
+        Superset::exact(Hir::concat(vec![Hir::look(Look::Start), Hir::literal(self.argument.text(None))]))
+    }
+
     fn evaluate(&self, input: &[u8], argument: Option<&[u8]>, _: bool, found: &mut Found) -> bool {
         let text = self.argument.text(argument);
         let matches = input.starts_with(text);

@@ -8,7 +8,7 @@
 
 use portcullis_injection::sqli;
 
-use super::{Found, Operate, Refusal, Resources, written::Written};
+use super::{Found, Operate, Refusal, Resources, Superset, written::Written};
 
 #[derive(Debug)]
 struct DetectSQLi;
@@ -18,6 +18,10 @@ pub(super) fn build(_: &Written<'_>, _: &Resources<'_>) -> Result<Box<dyn Operat
 }
 
 impl Operate for DetectSQLi {
+    fn superset(&self) -> Option<Superset> {
+        Superset::byte((0..=u8::MAX).filter(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_'), false)
+    }
+
     fn evaluate(&self, input: &[u8], _: Option<&[u8]>, wants_captures: bool, found: &mut Found) -> bool {
         let Some(fingerprint) = sqli::detect(input) else { return false };
         found.all(input);

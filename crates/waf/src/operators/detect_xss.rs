@@ -8,7 +8,7 @@
 
 use portcullis_injection::xss;
 
-use super::{Found, Operate, Refusal, Resources, written::Written};
+use super::{Found, Operate, Refusal, Resources, Superset, written::Written};
 
 #[derive(Debug)]
 struct DetectXSS;
@@ -18,6 +18,10 @@ pub(super) fn build(_: &Written<'_>, _: &Resources<'_>) -> Result<Box<dyn Operat
 }
 
 impl Operate for DetectXSS {
+    fn superset(&self) -> Option<Superset> {
+        Superset::byte(b"<=".iter().copied(), false)
+    }
+
     fn evaluate(&self, input: &[u8], _: Option<&[u8]>, wants_captures: bool, found: &mut Found) -> bool {
         if !xss::detect(input) {
             return false;

@@ -6,8 +6,10 @@
 //!
 //! Example: `SecRule REQUEST_BASENAME "@endsWith .pdf" "id:1,pass"`
 
+use regex_syntax::hir::{Hir, Look};
+
 use super::{
-    Found, Operate, Refusal, Resources,
+    Found, Operate, Refusal, Resources, Superset,
     written::{Argument, Written},
 };
 
@@ -21,6 +23,10 @@ pub(super) fn build(written: &Written<'_>, _: &Resources<'_>) -> Result<Box<dyn 
 }
 
 impl Operate for EndsWith {
+    fn superset(&self) -> Option<Superset> {
+        Superset::exact(Hir::concat(vec![Hir::literal(self.argument.text(None)), Hir::look(Look::End)]))
+    }
+
     fn evaluate(&self, input: &[u8], argument: Option<&[u8]>, _: bool, found: &mut Found) -> bool {
         let text = self.argument.text(argument);
         let matches = input.ends_with(text);

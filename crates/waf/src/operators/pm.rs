@@ -11,10 +11,14 @@
 use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
 
 use super::{Found, Operate, Refusal, Resources, written::Written};
+use crate::ir::phrases;
 
 #[derive(Debug)]
 struct Phrases {
     automaton: AhoCorasick,
+    phrases: Vec<Box<[u8]>>,
+    /// Says quickly that none occurs, when all are long enough for it.
+    long: Option<phrases::Phrases<1>>,
 }
 
 pub(super) fn build(written: &Written<'_>, _: &Resources<'_>) -> Result<Box<dyn Operate>, Refusal> {
@@ -37,13 +41,26 @@ pub(super) fn search_for<'a>(phrases: impl Iterator<Item = &'a [u8]>) -> Result<
         .ascii_case_insensitive(true)
         .match_kind(MatchKind::Standard)
         .kind(Some(AhoCorasickKind::ContiguousNFA))
-        .build(phrases)
+        .build(&phrases)
         .map_err(|error| Refusal { message: format!("too many phrases: {error}"), help: None })?;
-    Ok(Box::new(Phrases { automaton }))
+    let numbered: Vec<(usize, &[u8])> = phrases.iter().map(|phrase| (0, *phrase)).collect();
+    let long = phrases
+        .iter()
+        .all(|phrase| phrase.len() >= phrases::SHORTEST)
+        .then(|| phrases::Phrases::new(&numbered, phrases::rarity));
+    let phrases = phrases.into_iter().map(Box::from).collect();
+    Ok(Box::new(Phrases { automaton, phrases, long }))
 }
 
 impl Operate for Phrases {
+    fn phrases(&self) -> Option<&[Box<[u8]>]> {
+        Some(&self.phrases)
+    }
+
     fn evaluate(&self, input: &[u8], _: Option<&[u8]>, wants_captures: bool, found: &mut Found) -> bool {
+        if self.long.as_ref().is_some_and(|long| long.find(input) == [0]) {
+            return false;
+        }
         let Some(hit) = self.automaton.find(Input::new(input)) else { return false };
         found.at(&hit.range());
         if wants_captures {

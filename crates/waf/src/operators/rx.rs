@@ -13,7 +13,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{Found, Operate, Refusal, Resources, Undecided, written::Written};
+use super::{Found, Operate, Refusal, Resources, Superset, Undecided, written::Written};
 use crate::pattern::{Dialect, Pattern};
 
 /// Expanded patterns that are kept compiled, per rule.
@@ -70,6 +70,11 @@ struct Fixed {
 }
 
 impl Operate for Fixed {
+    fn superset(&self) -> Option<Superset> {
+        let exact = !self.pattern.is_backtracking();
+        self.pattern.superset().map(|hir| Superset { hir, exact })
+    }
+
     fn evaluate(&self, input: &[u8], _: Option<&[u8]>, wants_captures: bool, found: &mut Found) -> bool {
         (self.search)(&self.pattern, input, wants_captures, found)
     }

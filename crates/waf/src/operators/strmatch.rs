@@ -7,9 +7,10 @@
 //! Example: `SecRule ARGS "@strmatch WebZIP" "id:1,deny"`
 
 use memchr::memmem;
+use regex_syntax::hir::Hir;
 
 use super::{
-    Found, Operate, Refusal, Resources,
+    Found, Operate, Refusal, Resources, Superset,
     written::{Argument, Written},
 };
 
@@ -23,6 +24,10 @@ pub(super) fn build(written: &Written<'_>, _: &Resources<'_>) -> Result<Box<dyn 
 }
 
 impl Operate for Strmatch {
+    fn superset(&self) -> Option<Superset> {
+        Superset::exact(Hir::literal(self.argument.text(None)))
+    }
+
     fn evaluate(&self, input: &[u8], argument: Option<&[u8]>, _: bool, found: &mut Found) -> bool {
         let text = self.argument.text(argument);
         let offset = memmem::find(input, text);

@@ -6,7 +6,7 @@
 //!
 //! Example: `SecRule ARGS "@validateByteRange 1-255" "id:1,deny"`
 
-use super::{Found, Operate, Refusal, Resources, written::Written};
+use super::{Found, Operate, Refusal, Resources, Superset, written::Written};
 
 #[derive(Debug)]
 struct ValidateByteRange {
@@ -35,6 +35,11 @@ pub(super) fn build(written: &Written<'_>, _: &Resources<'_>) -> Result<Box<dyn 
 }
 
 impl Operate for ValidateByteRange {
+    fn superset(&self) -> Option<Superset> {
+        let allowed = |byte: &u8| self.allowed.get(usize::from(*byte)).is_some_and(|allowed| *allowed);
+        Superset::byte((0..=u8::MAX).filter(|byte| !allowed(byte)), true)
+    }
+
     fn evaluate(&self, input: &[u8], _: Option<&[u8]>, _: bool, found: &mut Found) -> bool {
         let outside = |byte: &u8| !self.allowed.get(usize::from(*byte)).is_some_and(|allowed| *allowed);
         let first = input.iter().position(outside);

@@ -8,7 +8,7 @@
 
 use memchr::memchr_iter;
 
-use super::{Found, Operate, Refusal, Resources, written::Written};
+use super::{Found, Operate, Refusal, Resources, Superset, written::Written};
 
 #[derive(Debug)]
 struct ValidateUrlEncoding;
@@ -18,6 +18,10 @@ pub(super) fn build(_: &Written<'_>, _: &Resources<'_>) -> Result<Box<dyn Operat
 }
 
 impl Operate for ValidateUrlEncoding {
+    fn superset(&self) -> Option<Superset> {
+        Superset::byte(std::iter::once(b'%'), false)
+    }
+
     fn evaluate(&self, input: &[u8], _: Option<&[u8]>, _: bool, found: &mut Found) -> bool {
         let wrong = memchr_iter(b'%', input).find(|offset| {
             let digits = input.get(offset + 1..offset + 3);

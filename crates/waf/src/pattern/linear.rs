@@ -22,7 +22,7 @@ pub(super) fn build(node: &Node, largest: usize) -> Result<meta::Regex, PatternE
     })
 }
 
-fn lower(node: &Node) -> Hir {
+pub(super) fn lower(node: &Node) -> Hir {
     match node {
         Node::Empty | Node::Look { .. } => Hir::empty(),
         Node::Byte(byte) => Hir::literal([*byte]),

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::expand;
 use crate::{
-    ir::{Disruption, MarkerId, Rule, Scope, Skip, Step},
+    ir::{Disruption, MarkerId, Program, Rule, Scope, Skip, Step},
     state::State,
     transaction::{Disposition, Intervention, MatchedRule, Mode, Verdict},
+    vm::Planned,
 };
 
 /// A transaction as it runs.
@@ -15,20 +16,23 @@ pub(crate) struct Run {
     pub(crate) state: State,
     /// What the configuration allows at most.
     pub(super) mode: Mode,
-    pub(super) keeps_values: bool,
-    pub(super) matched: Vec<MatchedRule>,
+    pub(crate) keeps_values: bool,
+    pub(crate) matched: Vec<MatchedRule>,
     pub(super) intervention: Option<Intervention>,
     pub(super) enforced: bool,
     /// A rule with `auditlog` matched.
-    pub(super) audited: bool,
+    pub(crate) audited: bool,
     /// `skipAfter` waits for its marker, into later phases if need be (trap 34: v3 and Coraza).
-    skipping_to: Option<MarkerId>,
+    pub(crate) skipping_to: Option<MarkerId>,
+    /// How far the plan carries, if there is one.
+    pub(crate) forecast: Planned,
     allowed: Option<Scope>,
 }
 
 impl Run {
     pub(crate) fn new(state: State, mode: Mode) -> Self {
         Self {
+            forecast: Planned::new(&state.program),
             state,
             mode,
             keeps_values: false,
@@ -73,9 +77,30 @@ impl Run {
             return Verdict::Pass;
         }
         let program = Arc::clone(&self.state.program);
+        match &program.plan {
+            Some(plan) if self.forecast.holds_for(phase) => self.planned(&program, plan, phase),
+            _ => self.walk(&program, phase, 0, None),
+        }
+        if phase < 5 && (self.state.tx.overflowed() || self.state.matched.overflowed) {
+            // What could not be kept may be what counts: refuse rather than guess.
+            return self.refuse(phase, 413);
+        }
+        match &self.intervention {
+            Some(intervention) if self.enforced && phase < 5 => Verdict::Intervene(intervention.clone()),
+            _ => Verdict::Pass,
+        }
+    }
+
+    /// Goes through the steps of a phase from a position on, `skip` being what the rule before it said.
+    pub(crate) fn walk(&mut self, program: &Program, phase: u8, from: usize, skip: Option<Skip>) {
         // Rules of a phase to be skipped; it ends with the phase (trap 35: Coraza and the manual; v3 carries it on).
         let mut skipping: u32 = 0;
-        for step in program.phase(phase) {
+        match skip {
+            Some(Skip::Rules(rules)) => skipping = rules,
+            Some(Skip::After(marker)) => self.skipping_to = Some(marker),
+            None => {}
+        }
+        for step in program.phase(phase).iter().skip(from) {
             let id = match (*step, self.skipping_to) {
                 (Step::Marker(marker), wanted) => {
                     if wanted == Some(marker) {
@@ -106,14 +131,6 @@ impl Run {
                 break;
             }
         }
-        if phase < 5 && (self.state.tx.overflowed() || self.state.matched.overflowed) {
-            // What could not be kept may be what counts: refuse rather than guess.
-            return self.refuse(phase, 413);
-        }
-        match &self.intervention {
-            Some(intervention) if self.enforced && phase < 5 => Verdict::Intervene(intervention.clone()),
-            _ => Verdict::Pass,
-        }
     }
 
     /// Whether `allow` lets this phase pass (trap 36): everything but logging, or the request. `allow:phase` ends with its phase.
@@ -129,7 +146,7 @@ impl Run {
     }
 
     /// Carries a matched rule's disruptive action out. Says whether the phase ends.
-    fn disrupt(&mut self, rule: &Rule, phase: u8) -> bool {
+    pub(crate) fn disrupt(&mut self, rule: &Rule, phase: u8) -> bool {
         let disposition = match &rule.disruption {
             Disruption::Pass => return false,
             // In DetectionOnly `allow` has no effect either (trap 36), so that what would be found is found.

@@ -20,7 +20,7 @@ impl Run {
     ///
     /// Trap 2, as v3: `setvar` acts at once, for every value that matches, even if a later link fails; the rest acts only when the whole
     /// chain matched, the innermost link's first.
-    pub(super) fn evaluate(&mut self, id: RuleId, rule: &Rule) -> bool {
+    pub(crate) fn evaluate(&mut self, id: RuleId, rule: &Rule) -> bool {
         self.state.rule = Some(id);
         self.state.matched.begin_rule();
         let excluded = self.state.controls.excluded(id);
@@ -193,6 +193,22 @@ impl Run {
             expanded_message: told.message,
         });
     }
+}
+
+/// Whether a link matches as things stand; nothing is done about it.
+pub(crate) fn would_match(state: &State, link: &Link) -> bool {
+    let Some(test) = &link.test else { return true };
+    let mut items = Vec::new();
+    for target in &link.targets {
+        let exclusions = Exclusions { own: &link.exclusions, by_ctl: &[] };
+        variables::collect(state, target, &exclusions, &mut |_| true, &mut items);
+    }
+    items.iter().flat_map(|item| forms(state, link, &item.value)).any(|form| {
+        let expanded = test.argument.as_ref().map(|template| expand(state, template));
+        let mut found = Found::default();
+        let hit = test.operate.evaluate(&form, expanded.as_deref(), false, &mut found);
+        hit != test.negated || found.undecided.is_some()
+    })
 }
 
 /// What a rule will say about its match.

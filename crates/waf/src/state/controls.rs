@@ -61,6 +61,11 @@ impl Controls {
         self.removed.contains(rule)
     }
 
+    /// Whether what was removed changes what rules do that look at nothing of the request: one of them is gone, or its target.
+    pub(crate) fn spoils(&self, relied: &RuleSet) -> bool {
+        self.removed.meets(relied) || self.excluded.iter().any(|(_, exclusion)| exclusion.is_of_tx())
+    }
+
     /// What `ctl:ruleRemoveTarget*` took away from a rule (trap 32).
     pub(crate) fn excluded(&self, rule: RuleId) -> Vec<Arc<Exclusion>> {
         self.excluded

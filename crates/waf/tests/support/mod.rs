@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "a module of several tests, each of which uses its part")]
 
+pub mod corpus;
+
 pub mod geo;
 
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
@@ -9,7 +11,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use portcullis_diag::{Sources, render};
 use portcullis_seclang::{Loader, MemoryLoader};
 use portcullis_waf::{
-    Clock, Collections, Connection, Header, Mode, Program, RequestHead, Transaction, Verdict,
+    Clock, Collections, Connection, Header, Mode, Options, Program, RequestHead, Transaction, Verdict,
 };
 
 /// Reads rule and data files from the disk.
@@ -44,6 +46,15 @@ impl Loader for Disk {
 
 /// Compiles rules; the diagnostics as drawn when an error is among them.
 pub fn compile(text: &str, loader: &dyn Loader) -> Result<(Arc<Program>, String), String> {
+    compile_with(text, loader, Options::default())
+}
+
+/// [`compile`] with options.
+pub fn compile_with(
+    text: &str,
+    loader: &dyn Loader,
+    options: Options,
+) -> Result<(Arc<Program>, String), String> {
     let mut sources = Sources::new();
     let parsed = portcullis_seclang::parse("test.conf", text.as_bytes(), loader, &mut sources);
     let draw = |all: &[portcullis_diag::Diagnostic]| -> String {
@@ -52,7 +63,7 @@ pub fn compile(text: &str, loader: &dyn Loader) -> Result<(Arc<Program>, String)
     if parsed.diagnostics.iter().any(portcullis_diag::Diagnostic::is_error) {
         return Err(draw(&parsed.diagnostics));
     }
-    let compiled = portcullis_waf::compile(&parsed.document, &sources, loader);
+    let compiled = portcullis_waf::compile_with(&parsed.document, &sources, loader, options);
     let drawn = draw(&compiled.diagnostics);
     match compiled.program {
         Some(program) => Ok((Arc::new(program), drawn)),

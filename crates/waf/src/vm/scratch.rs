@@ -1,0 +1,56 @@
+//! Room to work in, kept from request to request by each thread.
+
+use std::cell::Cell;
+
+/// Results of transformations of the value at hand, and other room that the matcher needs.
+#[derive(Default)]
+pub(super) struct Scratch {
+    pub(super) buffers: Vec<Buffer>,
+    /// By node.
+    pub(super) forms: Vec<Form>,
+    /// The value at hand in lower case.
+    pub(super) lowered: Vec<u8>,
+}
+
+/// A result that differs from every other of the same value.
+#[derive(Default)]
+pub(super) struct Buffer {
+    pub(super) bytes: Vec<u8>,
+    /// The same in lower case, if it was asked for.
+    pub(super) lowered: Vec<u8>,
+    pub(super) is_lowered: bool,
+    /// Classes that occur.
+    pub(super) mask: u64,
+    /// Rules whose clauses hold.
+    pub(super) hits: [u64; 8],
+    /// Rules of which a phrase occurs, if that was asked for.
+    pub(super) phrases: Option<[u64; 8]>,
+}
+
+/// What a chain made of a value: a buffer (0 is the value itself), as it is or in lower case.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Form {
+    pub(super) buffer: u16,
+    pub(super) lowered: bool,
+}
+
+thread_local! {
+    static SCRATCH: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
+}
+
+/// Capacity in bytes above which a buffer is not kept.
+const KEPT: usize = 1 << 20;
+
+/// Takes the thread's room, or makes some.
+pub(super) fn take() -> Box<Scratch> {
+    SCRATCH.take().unwrap_or_default()
+}
+
+/// Gives it back.
+pub(super) fn put_back(mut scratch: Box<Scratch>) {
+    let large = |buffer: &Buffer| buffer.bytes.capacity().max(buffer.lowered.capacity()) > KEPT;
+    if scratch.lowered.capacity() > KEPT || scratch.buffers.iter().any(large) {
+        *scratch = Scratch::default();
+    }
+    SCRATCH.set(Some(scratch));
+}

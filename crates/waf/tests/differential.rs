@@ -1,0 +1,128 @@
+//! The compiled engine against the plain one: every report must be the same, to the last captured byte.
+//!
+//! `PORTCULLIS_MUTATIONS` is the number of mutated requests (2,000 unless set), `PORTCULLIS_SEED` where they begin.
+
+mod support;
+
+use std::{sync::Arc, time::Duration};
+
+use portcullis_waf::{Collections, Engine, Mode, Options, Program, Transaction, Verdict};
+use support::{
+    Disk, Standing, compile_with, connection,
+    corpus::{Case, Random, bench, fields, rules, suite},
+};
+
+struct Pair {
+    plain: Arc<Program>,
+    compiled: Arc<Program>,
+}
+
+impl Pair {
+    fn of(text: &str) -> Self {
+        let program = |engine| match compile_with(text, &Disk, Options { engine, ..Options::default() }) {
+            Ok((program, _)) => program,
+            Err(diagnostics) => panic!("{diagnostics}"),
+        };
+        Self { plain: program(Engine::Plain), compiled: program(Engine::Compiled) }
+    }
+
+    /// What differs, if anything does.
+    fn differs(&self, case: &Case) -> Option<String> {
+        for keep_values in [false, true] {
+            let plain = told(&self.plain, case, keep_values);
+            let compiled = told(&self.compiled, case, keep_values);
+            if plain != compiled {
+                let different = plain.lines().zip(compiled.lines()).find(|(one, other)| one != other);
+                return Some(format!(
+                    "{} (values {keep_values}): {} {}\n  plain and compiled: {different:#?}\n  lines {} {}",
+                    case.name,
+                    case.method.escape_ascii(),
+                    case.target.escape_ascii(),
+                    plain.lines().count(),
+                    compiled.lines().count(),
+                ));
+            }
+        }
+        None
+    }
+
+    fn compare<'a>(&self, cases: impl Iterator<Item = &'a Case>) {
+        let mut found = Vec::new();
+        for case in cases {
+            if let Some(difference) = self.differs(case) {
+                found.push(difference);
+                if found.len() > 20 {
+                    break;
+                }
+            }
+        }
+        assert!(found.is_empty(), "{} differences:\n{}", found.len(), found.join("\n"));
+    }
+}
+
+fn told(program: &Arc<Program>, case: &Case, keep_values: bool) -> String {
+    let clock = Arc::new(Standing(Duration::from_secs(1_700_000_000)));
+    let collections = Arc::new(Collections::new(64, 64));
+    let headers = fields(&case.headers);
+    let mut transaction =
+        Transaction::begin(Arc::clone(program), Mode::Block, connection(), collections, clock);
+    if keep_values {
+        transaction.keep_values();
+    }
+    let mut verdicts = vec![transaction.request_head(&case.head(&headers))];
+    verdicts.push(transaction.request_body(&case.body));
+    if let Some(answer) = case.response.as_ref().filter(|_| verdicts.iter().all(|one| *one == Verdict::Pass))
+    {
+        let headers = fields(&answer.headers);
+        verdicts.push(transaction.response_head(answer.status, b"HTTP/1.1", &headers));
+        verdicts.push(transaction.response_body(&answer.body));
+    }
+    let report = transaction.finish();
+    let mut text = format!(
+        "{verdicts:?}\n{:?} {} {:?} {:?} {}\n",
+        report.intervention,
+        report.enforced,
+        report.inbound_score,
+        report.outbound_score,
+        report.audit_wanted
+    );
+    for rule in &report.matched {
+        text.push_str(&format!("{rule:?}\n"));
+    }
+    text
+}
+
+/// `count` mutations of `cases`, from a seed that can be set.
+fn mutations(cases: &[Case], count: usize) -> Vec<Case> {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let count = number("PORTCULLIS_MUTATIONS").map_or(count, |count: u64| count as usize);
+    let mut random = Random(number("PORTCULLIS_SEED").unwrap_or(20_261_122));
+    (0..count).map(|_| cases[random.below(cases.len())].mutated(&mut random)).collect()
+}
+
+fn crs(paranoia: u8, mode: &str, share: usize) {
+    let Some(text) = rules(paranoia, mode) else { return };
+    let (Some(suite), Some(bench)) = (suite(), bench()) else { return };
+    let pair = Pair::of(&text);
+    pair.compare(bench.iter().chain(suite.iter().step_by(share)));
+    let all: Vec<Case> = bench.into_iter().chain(suite).collect();
+    pair.compare(mutations(&all, 2_000 / share).iter());
+}
+
+/// In a debug build one request in ten is run.
+const SHARE: usize = if cfg!(debug_assertions) { 10 } else { 1 };
+
+#[test]
+fn crs_4_at_paranoia_1_is_the_same() {
+    crs(1, "On", SHARE);
+}
+
+#[test]
+fn crs_4_at_paranoia_4_is_the_same() {
+    crs(4, "On", SHARE);
+}
+
+#[test]
+fn crs_4_in_detection_only_is_the_same() {
+    crs(4, "DetectionOnly", SHARE * 3);
+}
