@@ -1,29 +1,34 @@
-//! The driver of our engine: `portcullis-peer RULES CORPUS`.
+//! The driver of our engine: `portcullis-peer RULES CORPUS [plain]`. With `plain` every rule asks every value: the oracle that the
+//! compiled engine is compared with.
 
 use std::{net::SocketAddr, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use portcullis_diag::{Diagnostic, Sources, render};
-use portcullis_peers::driver::{Engine, Loaded, Request, serve};
+use portcullis_peers::driver::{self, Loaded, Request, serve};
 use portcullis_seclang::{Loader, parse, wildcard_matches};
 use portcullis_waf::{
-    Clock, Collections, Connection, Disposition, Header, Mode, Options, Program, RequestHead, Transaction,
-    Verdict,
+    Clock, Collections, Connection, Disposition, Engine, Header, Mode, Options, Program, RequestHead,
+    Transaction, Verdict,
 };
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [rules, corpus] = arguments.as_slice() else {
-        eprintln!("usage: portcullis-peer RULES CORPUS");
-        return ExitCode::FAILURE;
+    let (rules, corpus, engine) = match arguments.as_slice() {
+        [rules, corpus] => (rules, corpus, Engine::Compiled),
+        [rules, corpus, plain] if plain == "plain" => (rules, corpus, Engine::Plain),
+        _ => {
+            eprintln!("usage: portcullis-peer RULES CORPUS [plain]");
+            return ExitCode::FAILURE;
+        }
     };
-    serve(rules, corpus, load)
+    serve(rules, corpus, |rules| load(rules, Options { engine, ..Options::default() }))
 }
 
-fn load(rules: &str) -> Result<Loaded<Portcullis>, String> {
+fn load(rules: &str, options: Options) -> Result<Loaded<Portcullis>, String> {
     let text = std::fs::read(rules).map_err(|error| format!("{rules}: {error}"))?;
     let mut sources = Sources::new();
     let parsed = parse(rules, &text, &Disk, &mut sources);
-    let compiled = portcullis_waf::compile_with(&parsed.document, &sources, &Disk, Options::default());
+    let compiled = portcullis_waf::compile_with(&parsed.document, &sources, &Disk, options);
     let told = parsed.diagnostics.iter().chain(&compiled.diagnostics);
     let errors: String =
         told.filter(|told| Diagnostic::is_error(told)).map(|told| render(&sources, told)).collect();
@@ -43,7 +48,7 @@ struct Portcullis {
     clock: Arc<dyn Clock>,
 }
 
-impl Engine for Portcullis {
+impl driver::Engine for Portcullis {
     fn transaction(&mut self, request: &Request, ids: Option<&mut Vec<String>>) -> u16 {
         let connection = Connection {
             client: SocketAddr::from(([203, 0, 113, 7], 40_000)),

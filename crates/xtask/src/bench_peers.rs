@@ -58,7 +58,8 @@ pub(crate) fn run(workspace: &Path, arguments: &Arguments) -> anyhow::Result<boo
     }
     let ground = Ground::prepare(workspace, arguments.crs.as_deref(), &arguments.level)?;
     let ours = ground.ours(&arguments.profile)?;
-    let mut drivers = vec![(Kind::Libmodsecurity, ground.libmodsecurity()?), (Kind::Portcullis, ours)];
+    let mut drivers =
+        vec![(Kind::Libmodsecurity, ground.libmodsecurity()?), (Kind::Portcullis, ours.clone())];
     match ground.zentinel() {
         Ok(driver) => drivers.push((Kind::Zentinel, driver)),
         Err(error) => println!("NOT RUN: zentinel-modsec does not build here: {error:#}"),
@@ -71,6 +72,10 @@ pub(crate) fn run(workspace: &Path, arguments: &Arguments) -> anyhow::Result<boo
             peers.push(Peer::start(*kind, driver, &ground.rules(*kind, *level), &ground.corpus())?);
         }
         problems.extend(verdicts(&mut peers, &exchanges, *level)?);
+        let rules = ground.rules(Kind::Portcullis, *level);
+        let mut oracle = Peer::start(Kind::Oracle, &ours, &rules, &ground.corpus())?;
+        problems.extend(against_oracle(&mut peers, &mut oracle, &exchanges, *level)?);
+        drop(oracle);
         for varied in [false, true] {
             let rows = measure(&mut peers, &exchanges, varied, arguments)?;
             tables.push(Table::new(*level, varied, &peers, rows));
@@ -134,6 +139,28 @@ fn verdicts(peers: &mut [Peer], exchanges: &[Exchange], level: u8) -> anyhow::Re
                     }
                 }
                 _ => {}
+            }
+        }
+    }
+    Ok(problems)
+}
+
+/// What ours says, compared with what the plain evaluator says: status and every logged rule.
+fn against_oracle(
+    peers: &mut [Peer],
+    oracle: &mut Peer,
+    exchanges: &[Exchange],
+    level: u8,
+) -> anyhow::Result<Vec<String>> {
+    let mut problems = Vec::new();
+    for peer in peers.iter_mut().filter(|peer| peer.kind == Kind::Portcullis) {
+        for exchange in exchanges {
+            let (own, expected) = (peer.ids(exchange.name)?, oracle.ids(exchange.name)?);
+            if own != expected {
+                let name = exchange.name;
+                problems.push(format!(
+                    "paranoia {level}: {name}: {own:?} where the plain evaluator has {expected:?}"
+                ));
             }
         }
     }

@@ -16,6 +16,8 @@ pub(crate) enum Kind {
     Libmodsecurity,
     /// This one.
     Portcullis,
+    /// This one with every rule asking every value: what it is compared with, never timed.
+    Oracle,
     /// The package zentinel-modsec.
     Zentinel,
 }
@@ -25,6 +27,7 @@ impl fmt::Display for Kind {
         formatter.pad(match self {
             Self::Libmodsecurity => "libmodsecurity",
             Self::Portcullis => "portcullis",
+            Self::Oracle => "portcullis, plain",
             Self::Zentinel => "zentinel",
         })
     }
@@ -155,7 +158,7 @@ fn run(command: &mut Command) -> anyhow::Result<()> {
 fn rules(kind: Kind, crs: &Path, level: u8) -> String {
     let engine = match kind {
         Kind::Libmodsecurity => format!("{COMMON}{STRICT}{LIBMODSECURITY}"),
-        Kind::Portcullis => format!("{COMMON}{STRICT}"),
+        Kind::Portcullis | Kind::Oracle => format!("{COMMON}{STRICT}"),
         // It refuses MULTIPART_UNMATCHED_BOUNDARY and several directives.
         Kind::Zentinel => COMMON.to_owned(),
     };

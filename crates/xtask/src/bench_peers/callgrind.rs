@@ -39,7 +39,7 @@ pub(crate) fn count(
     // In full: callgrind writes no file when a pattern begins with an asterisk.
     let function = match kind {
         Kind::Libmodsecurity => "counted_transactions",
-        Kind::Portcullis => "portcullis_peers::driver::counted_transactions",
+        Kind::Portcullis | Kind::Oracle => "portcullis_peers::driver::counted_transactions",
         Kind::Zentinel => "zentinel_peer::driver::counted_transactions",
     };
     let scratch = tempfile::tempdir_in(directory)?;

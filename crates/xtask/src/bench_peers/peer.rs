@@ -31,6 +31,7 @@ impl Peer {
         let mut process = Command::new(driver)
             .arg(rules)
             .arg(corpus)
+            .args((kind == Kind::Oracle).then_some("plain"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
