@@ -175,7 +175,9 @@ impl Superset {
             let both = [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()];
             Hir::class(Class::Bytes(ClassBytes::new(both.map(|byte| ClassBytesRange::new(byte, byte)))))
         };
-        Hir::alternation(phrases.map(|phrase| Hir::concat(phrase.iter().map(either_case).collect())).collect())
+        Hir::alternation(
+            phrases.map(|phrase| Hir::concat(phrase.iter().map(either_case).collect())).collect(),
+        )
     }
 
     /// Values that hold one of the bytes.

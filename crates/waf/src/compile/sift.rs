@@ -16,7 +16,9 @@ use crate::{
     ir::{
         ByName, Control, Effect, Link, Rule, RuleId, Selector,
         phrases::{Phrases, SHORTEST},
-        sieve::{CLASSES, Change, Kind, MOST_RULES, Mesh, Node, PAIRS, Row, Sieve, Sifted, Source, When},
+        sieve::{
+            CLASSES, Change, Kind, MOST_RULES, Mesh, Node, PAIRS, Row, Sieve, Sifted, Source, UPPER, When,
+        },
     },
     operators::Superset,
     variables::meaning,
@@ -179,7 +181,8 @@ fn mesh<const W: usize>(wanted: &[&Wanted<'_>], origins: &[Origin], profile: &Pr
     }
     sieve.phrases = Phrases::new(&phrases, |text| profile.of_text(text));
     sieve.nodes = nodes(&tree, &tested);
-    sieve.sources = origins.iter().filter_map(|origin| source(origin, wanted, &sieve.nodes)).collect();
+    sieve.sources =
+        origins.iter().filter_map(|origin| source(origin, wanted, &sieve.nodes, &sieve.rules)).collect();
     sieve
 }
 
@@ -242,7 +245,8 @@ fn add_rule<const W: usize>(
     let sought = superset.as_ref().filter(|_| !negated);
     let clauses = sought.map_or([None, None], |superset| best(&superset.hir, profile));
     let found_elsewhere = !phrases.is_empty() && phrases.iter().all(|phrase| phrase.len() >= SHORTEST);
-    let shortest = sought.filter(|_| phrases.is_empty()).and_then(|superset| superset.hir.properties().minimum_len());
+    let shortest =
+        sought.filter(|_| phrases.is_empty()).and_then(|superset| superset.hir.properties().minimum_len());
     for (clause, (at, absent)) in clauses.iter().zip(absent.iter_mut().enumerate()) {
         match clause {
             None if found_elsewhere => {}
@@ -298,7 +302,12 @@ fn automaton(superset: Superset) -> Option<dense::DFA<Vec<u32>>> {
         .ok()
 }
 
-fn source<const W: usize>(origin: &Origin, wanted: &[&Wanted<'_>], nodes: &[Node<W>]) -> Option<Source<W>> {
+fn source<const W: usize>(
+    origin: &Origin,
+    wanted: &[&Wanted<'_>],
+    nodes: &[Node<W>],
+    by_bit: &[Sifted],
+) -> Option<Source<W>> {
     let mut names: Vec<&[u8]> = Vec::new();
     for wanted in wanted {
         let link = head(wanted);
@@ -317,7 +326,7 @@ fn source<const W: usize>(origin: &Origin, wanted: &[&Wanted<'_>], nodes: &[Node
                 set(&mut rules, bit);
             }
         }
-        kind(rules, nodes)
+        kind(rules, nodes, by_bit)
     };
     let others = kind_of(None);
     let mut named = ByName::default();
@@ -345,8 +354,10 @@ fn looks_at(origin: &Origin, link: &Link, name: Option<&[u8]>) -> bool {
     })
 }
 
-fn kind<const W: usize>(rules: [u64; W], nodes: &[Node<W>]) -> Kind<W> {
+fn kind<const W: usize>(rules: [u64; W], nodes: &[Node<W>], by_bit: &[Sifted]) -> Kind<W> {
     let mut needed = vec![false; nodes.len()];
+    let mut kind =
+        Kind { rules, touched: 0, decoding: [0; W], plain: [0; W], decoded: u64::MAX, nodes: Vec::new() };
     for (at, node) in nodes.iter().enumerate().rev() {
         let tests = rules.iter().zip(&node.rules).any(|(rules, tested)| rules & tested != 0);
         if tests || needed.get(at) == Some(&true) {
@@ -357,12 +368,38 @@ fn kind<const W: usize>(rules: [u64; W], nodes: &[Node<W>]) -> Kind<W> {
             }
         }
     }
-    let mut kind = Kind { rules, touched: 0, nodes: Vec::new() };
-    for (at, node) in nodes.iter().enumerate().skip(1) {
-        if needed.get(at) == Some(&true) {
-            kind.touched |= touched(node.change);
+    // Of an empty value nothing becomes anything, so what is decoded to nothing stays nothing.
+    let mut decoding = vec![false; nodes.len()];
+    let (mut plain, mut decoded, mut simple) = ([0; W], [0; W], true);
+    for (at, node) in nodes.iter().enumerate().filter(|(at, _)| *at == 0 || needed.get(*at) == Some(&true)) {
+        let below = at > 0 && decoding.get(node.parent) == Some(&true);
+        if at > 0 {
             kind.nodes.extend(u16::try_from(at));
+            kind.touched |= if below { 0 } else { touched(node.change) };
+        }
+        if let Change::Decodes(classes) = node.change {
+            kind.decoded &= classes;
+        }
+        simple &= !below || node.change != Change::Any;
+        let decodes = below || matches!(node.change, Change::Decodes(_));
+        if let Some(place) = decoding.get_mut(at) {
+            *place = decodes;
+        }
+        let seen = if decodes { &mut decoded } else { &mut plain };
+        for (seen, (rules, tested)) in seen.iter_mut().zip(kind.rules.iter().zip(&node.rules)) {
+            *seen |= rules & tested;
         }
     }
+    let in_decoded = |bit: usize| decoded.get(bit / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1);
+    simple &= by_bit
+        .iter()
+        .enumerate()
+        .filter(|(bit, _)| in_decoded(*bit))
+        .all(|(_, sifted)| !sifted.negated && sifted.shortest > 0);
+    kind.decoding = decoded;
+    if !simple && decoded != [0; W] {
+        kind.touched = u64::MAX & !UPPER;
+    }
+    kind.plain = plain;
     kind
 }

@@ -106,7 +106,10 @@ impl Compiler<'_> {
         let mut text = if ignore_case { b"(?i)".to_vec() } else { Vec::new() };
         text.extend_from_slice(pattern);
         operators::build(Operator::Rx, &text, false, &self.resources(span))
-            .map(|built| Regex::new(Arc::from(built.operate)))
+            .map(|built| match ignore_case {
+                true => Regex::over_names(Arc::from(built.operate), pattern),
+                false => Regex::new(Arc::from(built.operate)),
+            })
             .map_err(|refusal| refusal.message)
     }
 }

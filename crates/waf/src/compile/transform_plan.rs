@@ -39,9 +39,11 @@ pub(super) fn change(transformation: &Transformation) -> Change {
     const SPACE: u64 = classes(b" \n");
     const HIGH: u64 = classes(b"\x80");
     const CONTROL: u64 = classes(b"\x00");
+    const DIGITS: u64 = classes(b"abcdefghijklmnopqrstuvwxyz0+/=");
     Change::Classes(match transformation.name {
         "lowercase" => return Change::LowerCase,
         "cmdLine" => return Change::LowerCaseAnd(SPACE | classes(b"\"'\\^,;")),
+        "base64Decode" => return Change::Decodes(DIGITS | SPACE | CONTROL),
         "urlDecode" | "urlDecodeUni" => classes(b"%+"),
         "jsDecode" | "cssDecode" | "escapeSeqDecode" => classes(b"\\"),
         "htmlEntityDecode" => classes(b"&"),
@@ -62,7 +64,7 @@ pub(super) fn change(transformation: &Transformation) -> Change {
 pub(super) fn touched(change: Change) -> u64 {
     match change {
         Change::Classes(classes) | Change::LowerCaseAnd(classes) => classes,
-        Change::LowerCase => 0,
+        Change::LowerCase | Change::Decodes(_) => 0,
         Change::Any => u64::MAX & !UPPER,
     }
 }
@@ -89,6 +91,10 @@ mod tests {
                 Change::Classes(classes) => (classes, false),
                 Change::LowerCase => (0, true),
                 Change::LowerCaseAnd(classes) => (classes, true),
+                Change::Decodes(classes) => {
+                    prop_assert!(mask(value) & !classes & !UPPER == 0 || out.is_empty(), "{value:?}");
+                    continue;
+                }
                 Change::Any => continue,
             };
             if mask(value) & classes == 0 && changed {

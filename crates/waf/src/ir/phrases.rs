@@ -1,13 +1,14 @@
 //! All phrases of all rules that look for phrases, found in one pass.
 //!
 //! Of each phrase two windows of four bytes, one byte apart, are known by their hash; at every second byte of a value the window there is
-//! looked up in a bit map, and what it may belong to is compared. Case is folded by setting a bit, which also folds other bytes: that
-//! costs a comparison, never a match. Only phrases of five bytes and more are kept here.
+//! looked up in a bit map, and what it may belong to is compared. A phrase of just four bytes has one window, and is looked for at every
+//! byte. Case is folded by setting a bit, which also folds other bytes: that costs a comparison, never a match. Shorter phrases are not
+//! kept here.
 
 use super::sieve::Rules;
 
-/// Shortest phrase that has two windows.
-pub(crate) const SHORTEST: usize = 5;
+/// Shortest phrase that is kept.
+pub(crate) const SHORTEST: usize = 4;
 const WINDOW: usize = 4;
 const BITS: u32 = 17;
 const WORDS: usize = 1 << (BITS - 6);
@@ -24,6 +25,8 @@ pub(crate) struct Phrases<const W: usize> {
     heads: Vec<u32>,
     entries: Vec<Entry>,
     texts: Vec<u8>,
+    /// A phrase of four bytes is among them.
+    everywhere: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +48,7 @@ impl<const W: usize> Phrases<W> {
             heads: Vec::new(),
             entries: Vec::new(),
             texts: Vec::new(),
+            everywhere: false,
         };
         for (bit, phrase) in all.iter().filter(|(_, phrase)| phrase.len() >= SHORTEST) {
             phrases.add(*bit, phrase, &cost);
@@ -60,14 +64,17 @@ impl<const W: usize> Phrases<W> {
 
     fn add(&mut self, bit: usize, phrase: &[u8], cost: &impl Fn(&[u8]) -> f64) {
         let text = phrase.to_ascii_lowercase();
-        let costs = text.windows(SHORTEST).take(usize::from(u16::MAX) - 1).enumerate();
-        let best = costs.map(|(at, window)| (cost(window), at)).min_by(|one, other| one.0.total_cmp(&other.0));
+        self.everywhere |= text.len() == WINDOW;
+        let costs = text.windows((WINDOW + 1).min(text.len())).take(usize::from(u16::MAX) - 1).enumerate();
+        let best =
+            costs.map(|(at, window)| (cost(window), at)).min_by(|one, other| one.0.total_cmp(&other.0));
         let Some((_, at)) = best else { return };
         let from = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
         let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
         self.texts.extend_from_slice(&text);
         for offset in [at, at + 1] {
-            let Some(window) = text.get(offset..offset + WINDOW).and_then(|window| window.try_into().ok()) else {
+            let Some(window) = text.get(offset..offset + WINDOW).and_then(|window| window.try_into().ok())
+            else {
                 continue;
             };
             let window = u32::from_be_bytes(window) | FOLD;
@@ -86,6 +93,17 @@ impl<const W: usize> Phrases<W> {
     /// Rules of which a phrase occurs.
     pub(crate) fn find(&self, value: &[u8]) -> Rules<W> {
         let mut found = [0; W];
+        if self.everywhere {
+            let mut window = 0;
+            for (at, byte) in value.iter().enumerate() {
+                window = window << 8 | u32::from(*byte);
+                let place = hash(window | FOLD);
+                if self.known[(place >> 6) as usize % WORDS] >> (place & 63) & 1 == 1 && at >= WINDOW - 1 {
+                    self.compare(value, at + 1 - WINDOW, window | FOLD, &mut found);
+                }
+            }
+            return found;
+        }
         let (pairs, _) = value.as_chunks::<2>();
         let mut window = 0;
         for (at, pair) in pairs.iter().enumerate() {
@@ -143,7 +161,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_phrase_is_found_wherever_it_stands_and_nothing_else(
-            phrases in proptest::collection::vec("[abA/. @`]{5,8}", 1..20),
+            phrases in proptest::collection::vec("[abA/. @`]{4,8}", 1..20),
             value in "[abAB/. @`]{0,40}",
             at in 0_usize..40,
         ) {

@@ -89,6 +89,12 @@ pub(crate) struct Kind<const W: usize> {
     pub(crate) rules: Rules<W>,
     /// Classes of bytes that the transformations of these rules change, letter case apart.
     pub(crate) touched: u64,
+    /// Rules that decode the value: they see nothing then of one that holds a byte of another class than `decoded`.
+    pub(crate) decoding: Rules<W>,
+    /// Rules that see the value before it is decoded, if it is.
+    pub(crate) plain: Rules<W>,
+    /// See there; everything if there are no such rules.
+    pub(crate) decoded: u64,
     /// Nodes that these rules need, parents first, without the first.
     pub(crate) nodes: Vec<u16>,
 }
@@ -113,6 +119,8 @@ pub(crate) enum Change {
     LowerCase,
     /// Letter case, and more if a byte of one of these classes is there.
     LowerCaseAnd(u64),
+    /// What holds a byte of another class than these becomes empty, anything else something else.
+    Decodes(u64),
     /// Anything.
     Any,
 }

@@ -13,19 +13,32 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Regex {
     operate: Arc<dyn Operate>,
+    /// `^name_`, case ignored: what it comes to.
+    prefix: Option<Arc<[u8]>>,
 }
 
 impl Regex {
     /// Takes a built `@rx` for what it is.
     #[must_use]
     pub fn new(operate: Arc<dyn Operate>) -> Self {
-        Self { operate }
+        Self { operate, prefix: None }
+    }
+
+    /// The same for a pattern over names, in which case is ignored.
+    #[must_use]
+    pub fn over_names(operate: Arc<dyn Operate>, pattern: &[u8]) -> Self {
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        let prefix = pattern.strip_prefix(b"^").filter(|rest| rest.iter().all(plain)).map(Arc::from);
+        Self { operate, prefix }
     }
 
     /// Whether the pattern is found anywhere in `input`. A pattern that gives up counts as found.
     #[must_use]
     pub fn is_match(&self, input: &[u8]) -> bool {
-        self.operate.evaluate(input, None, false, &mut Found::default())
+        match &self.prefix {
+            Some(prefix) => input.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)),
+            None => self.operate.evaluate(input, None, false, &mut Found::default()),
+        }
     }
 }
 

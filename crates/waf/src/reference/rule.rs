@@ -47,21 +47,30 @@ impl Run {
         };
         let mut matched = false;
         let mut items = Vec::new();
+        let mut decided: Vec<(bool, Found)> = Vec::new();
         let exclusions = Exclusions { own: &link.exclusions, by_ctl: excluded };
         for target in &link.targets {
             items.clear();
+            decided.clear();
             // Nearly no value matches: those that do not are left where they are. What depends on the order of events is not decided
             // here: an argument with macros may change with every match.
             let mut buffers = BUFFERS.take();
             let mut wanted = |value: &[u8]| {
-                link.multi_match
-                    || test.argument.is_some()
-                    || may_match(&self.state, link, test, value, &mut buffers)
+                if link.multi_match || test.argument.is_some() {
+                    return true;
+                }
+                let (hit, found) = evaluated(&self.state, link, test, value, &mut buffers);
+                let may_match = hit != test.negated || found.undecided.is_some();
+                if may_match {
+                    decided.push((hit, found));
+                }
+                may_match
             };
             variables::collect(&self.state, target, &exclusions, &mut wanted, &mut items);
             BUFFERS.set(buffers.kept());
+            let mut decided = decided.drain(..);
             for item in items.drain(..) {
-                matched |= self.value(rule, link, (test, target), &item, told);
+                matched |= self.value(rule, link, (test, target), (&item, decided.next()), told);
             }
         }
         matched
@@ -73,23 +82,24 @@ impl Run {
         rule: &Rule,
         link: &Link,
         (test, target): (&Test, &Target),
-        item: &Item,
+        (item, decided): (&Item, Option<(bool, Found)>),
         told: &mut Told,
     ) -> bool {
         if link.multi_match {
             let mut matched = false;
             for form in forms(&self.state, link, &item.value) {
-                matched |= self.form(rule, link, (test, target), (item, &form), told);
+                matched |= self.form(rule, link, (test, target), (item, &form, None), told);
             }
             return matched;
         }
         if link.transformations.is_empty() {
-            return self.form(rule, link, (test, target), (item, &item.value), told);
+            return self.form(rule, link, (test, target), (item, &item.value, decided), told);
         }
         let mut buffers = BUFFERS.take();
         let context = Context { unicode_map: self.state.program.settings().unicode_map.as_ref() };
         let form = buffers.transform(&link.transformations, &item.value, &context);
-        let matched = self.form(rule, link, (test, target), (item, form.unwrap_or(&item.value)), told);
+        let form = form.unwrap_or(&item.value);
+        let matched = self.form(rule, link, (test, target), (item, form, decided), told);
         BUFFERS.set(buffers.kept());
         matched
     }
@@ -100,12 +110,15 @@ impl Run {
         rule: &Rule,
         link: &Link,
         (test, target): (&Test, &Target),
-        (item, form): (&Item, &[u8]),
+        (item, form, decided): (&Item, &[u8], Option<(bool, Found)>),
         told: &mut Told,
     ) -> bool {
         let expanded = test.argument.as_ref().map(|template| expand(&self.state, template));
-        let mut found = Found::default();
-        let hit = test.operate.evaluate(form, expanded.as_deref(), false, &mut found);
+        let (hit, mut found) = decided.unwrap_or_else(|| {
+            let mut found = Found::default();
+            let hit = test.operate.evaluate(form, expanded.as_deref(), false, &mut found);
+            (hit, found)
+        });
         if !self.decide(hit, rule, test, &found) {
             return false;
         }
@@ -186,7 +199,7 @@ impl Run {
             severity: rule.meta.severity,
             message: Arc::clone(&rule.meta.message),
             tags: Arc::clone(&rule.meta.tags),
-            targets: told.targets,
+            targets: told.targets.iter().map(Place::told).collect(),
             logged: rule.meta.log,
             audited: rule.meta.audit,
             log_data: told.log_data,
@@ -214,16 +227,16 @@ pub(crate) fn would_match(state: &State, link: &Link) -> bool {
 /// What a rule will say about its match.
 #[derive(Debug, Default)]
 struct Told {
-    targets: Vec<MatchedTarget>,
+    targets: Vec<Place>,
     message: Option<Vec<u8>>,
     log_data: Option<Vec<u8>>,
 }
 
 impl Told {
-    fn target(&mut self, name: &[u8], found: Option<&Found>) {
+    fn target(&mut self, name: &Value, found: Option<&Found>) {
         if self.targets.len() < limits::MATCHED_TARGETS {
-            self.targets.push(MatchedTarget {
-                variable: printable(name),
+            self.targets.push(Place {
+                name: Arc::clone(name),
                 offset: found.map_or(0, |found| found.offset),
                 length: found.map_or(0, |found| found.length),
             });
@@ -231,18 +244,36 @@ impl Told {
     }
 }
 
+/// Where a link matched. It is put into words only if the whole chain does.
+#[derive(Debug)]
+struct Place {
+    name: Value,
+    offset: usize,
+    length: usize,
+}
+
+impl Place {
+    fn told(&self) -> MatchedTarget {
+        MatchedTarget { variable: printable(&self.name), offset: self.offset, length: self.length }
+    }
+}
+
 /// A name that can stand in a log: cut after 128 bytes, control bytes, `\` and bytes beyond ASCII escaped.
 fn printable(name: &[u8]) -> String {
     let name = name.get(..limits::NAME_IN_REPORT).unwrap_or(name);
+    let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'\\' | b'\'' | b'"');
+    if let (true, Ok(text)) = (name.iter().all(plain), std::str::from_utf8(name)) {
+        return text.to_owned();
+    }
     name.iter().flat_map(|byte| std::ascii::escape_default(*byte)).map(char::from).collect()
 }
 
-/// Whether a value matches, or its operator gives up.
-fn may_match(state: &State, link: &Link, test: &Test, value: &[u8], buffers: &mut Buffers) -> bool {
+/// What the operator finds in a value as the link sees it.
+fn evaluated(state: &State, link: &Link, test: &Test, value: &[u8], buffers: &mut Buffers) -> (bool, Found) {
     let context = Context { unicode_map: state.program.settings().unicode_map.as_ref() };
     let form = buffers.transform(&link.transformations, value, &context).unwrap_or(value);
     let mut found = Found::default();
-    test.operate.evaluate(form, None, false, &mut found) != test.negated || found.undecided.is_some()
+    (test.operate.evaluate(form, None, false, &mut found), found)
 }
 
 thread_local! {

@@ -73,9 +73,11 @@ impl<const W: usize> Sifter<'_, '_, W> {
             return;
         }
         let (hits, mask) = scan(self.mesh, value);
-        if mask & kind.touched != 0 {
+        let decodes = kind.decoding != [0; W] && mask & !kind.decoded & !UPPER == 0;
+        if mask & kind.touched != 0 || decodes {
             return self.forms(kind, value, hits, mask);
         }
+        let rules = both(&rules, &kind.plain);
         if meet(&rules, &self.mesh.phrases.rules) {
             let found = both(&self.mesh.phrases.find(value), &rules);
             bits(&found).for_each(|bit| self.woken(bit));
@@ -160,7 +162,7 @@ impl<const W: usize> Sifter<'_, '_, W> {
             Change::Classes(classes) if mask & classes & !UPPER == 0 => return parent,
             Change::LowerCase => return lowered,
             Change::LowerCaseAnd(classes) if mask & classes & !UPPER == 0 => return lowered,
-            Change::Classes(_) | Change::LowerCaseAnd(_) | Change::Any => {}
+            Change::Classes(_) | Change::LowerCaseAnd(_) | Change::Decodes(_) | Change::Any => {}
         }
         let mut out = std::mem::take(&mut next(buffers, used).bytes);
         out.clear();
