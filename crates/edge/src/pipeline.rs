@@ -3,6 +3,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use async_trait::async_trait;
+use http::StatusCode;
 use pingora_core::{Error, ErrorType, Result, protocols::Digest, upstreams::peer::HttpPeer};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
@@ -128,7 +129,10 @@ impl ProxyHttp for Pipeline {
         detach(session, ctx);
         let refusal = ctx.refusal.take().unwrap_or_else(|| forward::blame(e));
         let error_code = refusal.status();
-        let answered = session.response_written().is_some_and(|head| !head.status.is_informational());
+        // After a 101 the connection speaks another protocol, in which an answer of ours would be garbage.
+        let answered = session.response_written().is_some_and(|head| {
+            !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS
+        });
         if refusal == Refusal::ClientGone || answered {
             // Half an answer cannot be taken back; the connection ends so that the client sees it was cut.
             ctx.refusal = Some(refusal);

@@ -132,13 +132,13 @@ impl Held {
     /// Judges what is held; then it goes out with `rest` behind it.
     async fn release(&mut self, mut rest: Vec<HttpTask>) -> Result<bool> {
         let parts = std::mem::take(&mut self.parts).freeze();
+        // Kept until the bytes are written: a client that reads slowly holds them as much as the judge did.
+        let mut room = None;
         if let Some(hold) = self.hold.take() {
-            let Hold { judge, room, .. } = hold;
-            if let Some(reply) = judge(&parts) {
+            if let Some(reply) = (hold.judge)(&parts) {
                 return self.replace(reply).await;
             }
-            // The bytes are the client's now, and bounded by its own flow control.
-            drop(room);
+            room = Some(hold.room);
         }
         let mut tasks = Vec::with_capacity(rest.len() + 2);
         tasks.extend(self.head.take().map(|(head, end)| HttpTask::Header(head, end)));
@@ -146,7 +146,9 @@ impl Held {
             tasks.push(HttpTask::Body(Some(parts), false));
         }
         tasks.append(&mut rest);
-        self.inner.response_duplex_vec(tasks).await
+        let ended = self.inner.response_duplex_vec(tasks).await;
+        drop(room);
+        ended
     }
 
     /// Takes one part in. `Some` is the answer that goes out instead.

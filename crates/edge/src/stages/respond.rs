@@ -75,15 +75,16 @@ pub(crate) fn fields(
     if response.status.is_informational() && response.status != StatusCode::SWITCHING_PROTOCOLS {
         return Ok(());
     }
-    // Inserting replaces the backend's own, however often it sent it.
-    response.insert_header(header::STRICT_TRANSPORT_SECURITY, snapshot.hsts.clone())?;
-    if let Ok(id) = HeaderValue::from_str(&ctx.request_id) {
-        response.insert_header(HeaderName::from_static(request_id::FIELD), id)?;
-    }
+    // What the backend takes away by naming it comes first, or it could take away what is ours.
     if response.status != StatusCode::SWITCHING_PROTOCOLS {
         for name in nominated(response) {
             response.remove_header(&name);
         }
+    }
+    // Inserting replaces the backend's own, however often it sent it.
+    response.insert_header(header::STRICT_TRANSPORT_SECURITY, snapshot.hsts.clone())?;
+    if let Ok(id) = HeaderValue::from_str(&ctx.request_id) {
+        response.insert_header(HeaderName::from_static(request_id::FIELD), id)?;
     }
     for name in HOP_BY_HOP {
         response.remove_header(name);

@@ -1,5 +1,7 @@
 //! Answers: HSTS once on each, held while they are inspected, and what backend and client are told of each other.
 
+use std::io::Write as _;
+
 use portcullis_config::AuditScope;
 use portcullis_testkit::{RecordingUpstream, Reply, h2_exchange, h2_raw, http::Request};
 
@@ -17,7 +19,8 @@ fn h2_get(path: &str) -> Request<()> {
 fn hsts_stands_once_whatever_the_backend_said() {
     let backend = RecordingUpstream::plain(|_| {
         Reply::new(200, "ok")
-            .header("Connection", "keep-alive, X-Hop")
+            // A backend cannot name our own fields away either.
+            .header("Connection", "keep-alive, X-Hop, Strict-Transport-Security, X-Request-Id")
             .header("X-Hop", "1")
             .header("Strict-Transport-Security", "max-age=1")
             .header("strict-transport-security", "max-age=2")
@@ -32,6 +35,7 @@ fn hsts_stands_once_whatever_the_backend_said() {
         .map(|(_, value)| String::from_utf8_lossy(value).into_owned())
         .collect();
     assert_eq!(values, [HSTS]);
+    assert!(answer.header("x-request-id").is_some());
     assert_eq!(answer.header("server"), None);
     assert_eq!(answer.header("x-hop"), None);
     let answer = h2_exchange(&site.client(), h2_get("/"), b"").expect("an answer");
@@ -215,4 +219,27 @@ fn a_websocket_passes_after_its_handshake_was_inspected() {
     let answer = site.client().exchange(&get("/evil", upgrade)).expect("an answer");
     assert_eq!(answer.status, 403);
     assert_eq!(backend.connections(), 1);
+}
+
+#[test]
+fn a_websocket_that_falls_silent_is_closed_without_an_answer_in_it() {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
+    let address = socket.local_addr().expect("an address").to_string();
+    let silent = std::thread::spawn(move || {
+        let (mut stream, _) = socket.accept().expect("a connection");
+        let hello =
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nhello";
+        stream.write_all(hello.as_bytes()).expect("sent");
+        // Longer than the edge's read timeout: it is the edge that ends this.
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
+    });
+    let unused = RecordingUpstream::plain(|_| Reply::new(200, "unused")).expect("a backend");
+    let site = Site::with(&unused, |config, _| config.upstreams[0].servers = vec![address]);
+    let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAA\r\n";
+    let mut wire = site.client().connect().expect("connected");
+    wire.send(&get("/socket", upgrade)).expect("sent");
+    let everything = String::from_utf8_lossy(&wire.rest().expect("the end")).into_owned();
+    assert!(everything.starts_with("HTTP/1.1 101"), "{everything}");
+    assert!(everything.ends_with("\r\n\r\nhello"), "{everything}");
+    silent.join().expect("the edge closed");
 }
