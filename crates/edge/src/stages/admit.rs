@@ -55,8 +55,9 @@ fn sizes(snapshot: &Snapshot, head: &Head) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The path that a route's prefix is compared with: no query, dots and dot segments resolved (RFC 3986, section 5.2.4), also where
-/// they are percent-encoded. Backends resolve them, so a prefix that looked at `/public/../admin` as written could be walked around.
+/// The path that a route's prefix is compared with: no query, encoded bytes decoded that a prefix may hold, dot segments resolved
+/// (RFC 3986, section 5.2.4), also behind an encoded slash or with a path parameter (`..;`). Backends do all this, so a prefix that
+/// looked at `/public/../admin` or `/%61dmin` as written could be walked around.
 fn routing_path(target: &[u8]) -> Vec<u8> {
     let path = target.split(|byte| *byte == b'?').next().unwrap_or(&[]);
     let path = match path.iter().position(|byte| *byte == b'/') {
@@ -68,9 +69,14 @@ fn routing_path(target: &[u8]) -> Vec<u8> {
     };
     let mut segments: Vec<&[u8]> = Vec::new();
     let path = path.and_then(|path| path.strip_prefix(b"/")).unwrap_or(&[]);
-    let decoded = decode_dots(path);
+    let decoded = decode_printable(path);
     let mut trailing = false;
     for segment in decoded.split(|byte| *byte == b'/') {
+        let segment = match segment {
+            [b'.', b'.', b';', ..] => segment.get(..2).unwrap_or(segment),
+            [b'.', b';', ..] => segment.get(..1).unwrap_or(segment),
+            segment => segment,
+        };
         trailing = matches!(segment, b"" | b"." | b"..");
         match segment {
             b".." => {
@@ -91,22 +97,30 @@ fn routing_path(target: &[u8]) -> Vec<u8> {
     resolved
 }
 
-/// `%2e` and `%2f` as what they stand for.
-fn decode_dots(path: &[u8]) -> Vec<u8> {
+/// What is percent-encoded of all that a configured prefix may hold, as what it stands for.
+fn decode_printable(path: &[u8]) -> Vec<u8> {
+    let hex = |digit: &u8| char::from(*digit).to_digit(16);
     let mut decoded = Vec::with_capacity(path.len());
     let mut rest = path;
     while let Some((byte, tail)) = rest.split_first() {
         rest = tail;
-        decoded.push(match (byte, tail) {
-            (b'%', [b'2', b'e' | b'E', tail @ ..]) => {
-                rest = tail;
-                b'.'
+        let encoded = match (byte, tail) {
+            (b'%', [high, low, tail @ ..]) => {
+                hex(high).zip(hex(low)).map(|(high, low)| (high * 16 + low, tail))
             }
-            (b'%', [b'2', b'f' | b'F', tail @ ..]) => {
+            _ => None,
+        };
+        let printable = encoded.and_then(|(value, tail)| {
+            let value = u8::try_from(value).ok()?;
+            let plain = value.is_ascii_graphic() && !b"?#%;\\".contains(&value);
+            plain.then_some((value, tail))
+        });
+        decoded.push(match printable {
+            Some((value, tail)) => {
                 rest = tail;
-                b'/'
+                value
             }
-            _ => *byte,
+            None => *byte,
         });
     }
     decoded
@@ -129,6 +143,11 @@ mod tests {
             ("//admin", "/admin"),
             ("/./admin/.", "/admin/"),
             ("/../../x", "/x"),
+            ("/public/..;a=b/admin", "/admin"),
+            ("/public/.;/%2e%2e;/admin", "/admin"),
+            ("/a;b/c", "/a;b/c"),
+            ("/%61dmin/%41%7E%40", "/admin/A~@"),
+            ("/a%20b%3f%2561%", "/a%20b%3f%2561%"),
             ("https://h.test/a/b", "/a/b"),
             ("http://h.test", "/"),
         ] {

@@ -8,23 +8,28 @@ use portcullis_config::WafMode;
 use crate::{answer::Refusal, context::Context, request_id, snapshot::Snapshot, upstream::Attempt};
 
 /// Fields by which we tell a backend who the client is. What a client sends under these names, or under names that a CGI-like
-/// backend folds into them (`_` for `-`), is an attempt to speak in our voice.
-const OURS: [&str; 14] = [
-    "x-forwarded-for",
-    "x-forwarded-proto",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "x-forwarded-server",
-    "x-forwarded-prefix",
+/// backend folds into them (`_` for `-`), is an attempt to speak in our voice. So is everything that begins with [`FORWARDED`].
+///
+/// `x-original-url` and `x-rewrite-url` name a path other than the one that was routed and inspected; `proxy` becomes `HTTP_PROXY`.
+const OURS: [&str; 15] = [
     "forwarded",
     "x-real-ip",
     "true-client-ip",
     "x-client-ip",
+    "x-cluster-client-ip",
+    "cf-connecting-ip",
+    "front-end-https",
+    "x-original-url",
+    "x-original-host",
+    "x-rewrite-url",
+    "proxy",
     "client-cert",
     "client-cert-chain",
     "x-customer-id",
     request_id::FIELD,
 ];
+
+const FORWARDED: &str = "x-forwarded-";
 
 /// The server to ask. Called again for a retry, when it names the next one.
 pub(crate) async fn peer(snapshot: &Snapshot, ctx: &mut Context) -> Result<HttpPeer, Refusal> {
@@ -123,10 +128,11 @@ pub(crate) fn blame(error: &Error) -> Refusal {
 
 fn is_ours(name: &HeaderName) -> bool {
     let name = name.as_str().as_bytes();
-    OURS.iter().any(|ours| {
-        ours.len() == name.len()
-            && ours.bytes().zip(name).all(|(wanted, byte)| wanted == if *byte == b'_' { b'-' } else { *byte })
-    })
+    let begins = |ours: &str| {
+        let folded = name.iter().map(|byte| if *byte == b'_' { b'-' } else { *byte });
+        name.len() >= ours.len() && ours.bytes().zip(folded).all(|(wanted, byte)| wanted == byte)
+    };
+    begins(FORWARDED) || OURS.iter().any(|ours| ours.len() == name.len() && begins(ours))
 }
 
 /// Crumbs of an HTTP/2 cookie become one field again (RFC 9113, section 8.2.3).
@@ -146,10 +152,19 @@ mod tests {
 
     #[test]
     fn nobody_speaks_in_our_voice() {
-        for name in ["x-customer-id", "x_customer_id", "x-customer_id", "Client-Cert", "X_Forwarded_For"] {
+        for name in [
+            "x-customer-id",
+            "x_customer_id",
+            "x-customer_id",
+            "Client-Cert",
+            "X_Forwarded_For",
+            "x-forwarded_ssl",
+            "X-Original-URL",
+            "proxy",
+        ] {
             assert!(is_ours(&HeaderName::from_bytes(name.as_bytes()).expect("a name")), "{name}");
         }
-        for name in ["x-customer", "client-certificate", "accept"] {
+        for name in ["x-customer", "client-certificate", "accept", "x-forwarded", "proxy-status"] {
             assert!(!is_ours(&HeaderName::from_bytes(name.as_bytes()).expect("a name")), "{name}");
         }
     }
