@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
 };
 
-use portcullis_config::{Config, Loaded, Surroundings, WafMode};
+use portcullis_config::{Config, Loaded, Log, Sink, Surroundings, WafMode};
 use portcullis_diag::{Diagnostic, Sources};
 use portcullis_telemetry::Metrics;
 use portcullis_waf::Program;
@@ -136,6 +136,7 @@ impl Parts {
     fn read(config: Config, base: &Path, sources: &mut Sources) -> Self {
         let mut diagnostics = Vec::new();
         let tls = tls::server_config(&config.tls, &mut diagnostics);
+        diagnostics.extend(places_of_logs(&config.log));
         let upstreams = upstream::load_all(&config.upstreams, &mut diagnostics);
         let loaded = match inspects(&config) {
             true => load_rules(&config.waf, base, sources),
@@ -145,6 +146,23 @@ impl Parts {
         let rules = loaded.program.map(|program| (program, loaded.rule_set));
         Self { config, tls, rules, upstreams, diagnostics }
     }
+}
+
+/// A log is opened only by an edge that serves; that its directory is there is seen before.
+fn places_of_logs(log: &Log) -> Vec<Diagnostic> {
+    let problem = |(name, sink): (&str, &Sink)| {
+        let Sink::File(path) = sink else { return None };
+        let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+        let fault = match directory {
+            Some(directory) if !directory.is_dir() => format!("{}: no such directory", directory.display()),
+            _ if path.is_dir() => format!("{}: is a directory", path.display()),
+            _ => return None,
+        };
+        let message = format!("the {name} log cannot be opened: {fault}");
+        let remedy = "make the directory, or name a file in one that is there";
+        Some(Diagnostic::error(codes::UNWRITABLE_LOG, message).help(remedy))
+    };
+    [("access", &log.access), ("audit", &log.audit)].into_iter().filter_map(problem).collect()
 }
 
 /// With every route switched off, not even a broken rule file is an error: it is never used.

@@ -28,3 +28,5 @@ pub(crate) const NO_PROGRAM: Code = Code("E0911");
 pub(crate) const CERTIFICATE_DATES: Code = Code("W0901");
 /// No Core Rule Set was found.
 pub(crate) const BASELINE_IN_USE: Code = Code("W0902");
+/// The rules' own `SecRuleEngine` is weaker than the configured mode.
+pub(crate) const WEAKER_ENGINE: Code = Code("W0903");

@@ -22,6 +22,8 @@ pub(crate) struct Edge {
     pub(crate) clock: Arc<dyn Clock>,
     /// Client connections open.
     pub(crate) connections: Arc<Budget>,
+    /// Connections of operators: strangers who use up all of theirs must not blind those who watch.
+    pub(crate) operators: Arc<Budget>,
     /// Bytes of bodies and answers held.
     pub(crate) buffered: Arc<Budget>,
     draining: AtomicBool,
@@ -36,6 +38,7 @@ impl Edge {
             collections: Arc::new(Collections::new(records, variables)),
             clock: Arc::new(SystemClock),
             connections: Arc::default(),
+            operators: Arc::default(),
             buffered: Arc::default(),
             draining: AtomicBool::new(false),
         }

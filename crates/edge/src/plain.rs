@@ -26,6 +26,9 @@ use crate::{
     stages::record,
 };
 
+/// Connections of operators at once.
+const OPERATORS: usize = 64;
+
 /// What a plain listener is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -48,7 +51,11 @@ impl ServerApp for Plain {
         let connection = connection::facts(&tcp)?;
         let snapshot = self.edge.snapshot();
         let limits = &snapshot.config.limits;
-        let Some(_place) = self.edge.connections.reserve(1, limits.connections) else {
+        let place = match self.purpose {
+            Purpose::Redirect => self.edge.connections.reserve(1, limits.connections),
+            Purpose::Admin => self.edge.operators.reserve(1, OPERATORS),
+        };
+        let Some(_place) = place else {
             if self.purpose == Purpose::Redirect {
                 record::connection(&self.edge, &connection, &Refusal::ConnectionLimit);
             }

@@ -68,15 +68,17 @@ pub fn run(options: &RunOptions) -> Result<(), StartError> {
         .build()
         .map_err(|error| StartError::machine("cannot start threads", error))?;
     drop(snapshot);
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let signals = Signals::catch()?;
         let running = prepared.serve();
         eprintln!("{}", running.ready_line());
         signals.serve(&running).await;
         running.drain().await;
         Ok(())
-    })
-    // Dropping the runtime ends what the drain did not wait for.
+    });
+    // Ends what the drain did not wait for. Merely dropped, the runtime would wait for a name look-up that nobody answers.
+    runtime.shutdown_timeout(FLUSH);
+    ended
 }
 
 /// Starts an edge within the caller's runtime; for tests and for programs that embed one.

@@ -6,9 +6,13 @@
 
 use std::path::{Path, PathBuf};
 
-use portcullis_config::{CrsSource, Waf};
+use portcullis_config::{CrsSource, Waf, WafMode};
 use portcullis_diag::{Diagnostic, Sources};
-use portcullis_seclang::{self as seclang, Loader as _, Part, ast::Document};
+use portcullis_seclang::{
+    self as seclang, Loader as _, Part,
+    ast::{DirectiveKind, Document},
+    vocabulary::Setting,
+};
 use portcullis_waf::Program;
 
 use super::{embedded, loader::FileLoader};
@@ -67,6 +71,7 @@ pub fn load_rules(waf: &Waf, base: &Path, sources: &mut Sources) -> LoadedRules 
     let parts: Vec<Part<'_>> = plan.steps.iter().map(Step::part).collect();
     let parsed = seclang::load_parts(&parts, &loader, sources);
     diagnostics.extend(parsed.diagnostics);
+    diagnostics.extend(weaker_engine(waf, &parsed.document));
     let mut rule_set = plan.rule_set;
     if diagnostics.iter().any(Diagnostic::is_error) {
         return LoadedRules { program: None, rule_set, diagnostics };
@@ -82,6 +87,28 @@ pub fn load_rules(waf: &Waf, base: &Path, sources: &mut Sources) -> LoadedRules 
         rule_set.name.clone_from(signature);
     }
     LoadedRules { program, rule_set, diagnostics }
+}
+
+/// The weaker of configuration and rules is what holds: said aloud, since whoever wrote `mode = "block"` believes in it.
+fn weaker_engine(waf: &Waf, document: &Document) -> Option<Diagnostic> {
+    let last = document.directives.iter().rev().find_map(|directive| match &directive.kind {
+        DirectiveKind::Setting { name: Setting::SecRuleEngine, arguments } => {
+            Some((arguments.first()?, directive.span))
+        }
+        _ => None,
+    });
+    let (word, span) = last?;
+    let off = word.value.eq_ignore_ascii_case(b"Off");
+    let message = match waf.mode {
+        WafMode::Off => return None,
+        _ if off => "`SecRuleEngine Off`: no request is inspected, whatever `waf.mode` says",
+        WafMode::Block if word.value.eq_ignore_ascii_case(b"DetectionOnly") => {
+            "`SecRuleEngine DetectionOnly`: no request is refused, although `waf.mode` is \"block\""
+        }
+        _ => return None,
+    };
+    let remedy = "leave it out, or write `SecRuleEngine On`; `waf.mode` and the routes' own then decide";
+    Some(Diagnostic::warning(codes::WEAKER_ENGINE, message).at(span).help(remedy))
 }
 
 enum Step {
@@ -249,4 +276,40 @@ fn settings(waf: &Waf) -> String {
         text.push_str(&format!("SecAction \"id:{id},phase:1,pass,nolog,t:none,setvar:tx.{name}={value}\"\n"));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_weaker_than_the_mode_is_told() {
+        let place = tempfile::tempdir().expect("a directory");
+        for (engine, mode, told) in [
+            ("On", WafMode::Block, false),
+            ("DetectionOnly", WafMode::Block, true),
+            ("DetectionOnly", WafMode::Detect, false),
+            ("Off", WafMode::Detect, true),
+            ("Off", WafMode::Off, false),
+        ] {
+            let path = place.path().join("engine.conf");
+            std::fs::write(&path, format!("SecRuleEngine {engine}\n")).expect("written");
+            let waf = Waf {
+                mode,
+                engine: Some(path),
+                crs: CrsSource::None,
+                paranoia: 1,
+                detection_paranoia: 1,
+                inbound_threshold: 5,
+                outbound_threshold: 4,
+                include_before: Vec::new(),
+                include_after: Vec::new(),
+                inspect_responses: true,
+            };
+            let loaded = load_rules(&waf, place.path(), &mut Sources::new());
+            let found = loaded.diagnostics.iter().any(|diagnostic| diagnostic.code == codes::WEAKER_ENGINE);
+            assert_eq!(found, told, "{engine} {mode:?}");
+            assert!(loaded.program.is_some(), "a warning is no error");
+        }
+    }
 }
