@@ -70,8 +70,7 @@ impl Scores {
         let uncommented: Vec<&str> =
             text.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
         let text = uncommented.join("\n");
-        let mut pieces = text.split("id:").skip(1).peekable();
-        while let Some(piece) = pieces.next() {
+        for piece in text.split("id:").skip(1) {
             let digits = piece.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(piece.len());
             let Ok(id) = piece[..digits].parse() else { continue };
             if let Some(score) = score(piece) {
