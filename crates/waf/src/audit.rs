@@ -99,7 +99,9 @@ mod tests {
             severity: Some(2),
             message: Arc::from("Found %{MATCHED_VAR}"),
             tags: Arc::from([Box::from("attack-sqli")]),
-            targets: vec![MatchedTarget { variable: "ARGS:q".to_owned(), offset: 3, length: 5 }],
+            targets: [MatchedTarget { variable: "ARGS:q".to_owned(), offset: 3, length: 5 }]
+                .into_iter()
+                .collect(),
             logged: true,
             audited,
             log_data: Some(b"secret".to_vec()),

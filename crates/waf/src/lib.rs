@@ -26,7 +26,7 @@ pub use ir::{Program, ProgramFacts};
 pub use state::Processor;
 pub use transaction::{
     Clock, Connection, Disposition, Header, Intervention, MatchedRule, MatchedTarget, Mode, Report,
-    RequestHead, Transaction, Verdict,
+    RequestHead, Targets, Transaction, Verdict,
 };
 
 use portcullis_diag::{Diagnostic, Sources};

@@ -1,6 +1,6 @@
 //! One request's way through the rules: five phases, a verdict after each, and a report at the end.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, ops::Deref, sync::Arc, time::Duration};
 
 use portcullis_body::Limits;
 
@@ -107,7 +107,7 @@ pub struct MatchedRule {
     /// `tag`s as written.
     pub tags: Arc<[Box<str>]>,
     /// Where the match was found. Names, offsets and lengths; never a value.
-    pub targets: Vec<MatchedTarget>,
+    pub targets: Targets,
     /// `log` or `nolog`
     pub logged: bool,
     /// `auditlog` or `noauditlog`
@@ -116,6 +116,33 @@ pub struct MatchedRule {
     pub log_data: Option<Vec<u8>>,
     /// `msg` with macros expanded, present only when [`Transaction::keep_values`] was asked for.
     pub expanded_message: Option<Vec<u8>>,
+}
+
+/// The places of one match. Most rules that match in every request say the same each time, so they are shared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Targets(Arc<[MatchedTarget]>);
+
+impl Deref for Targets {
+    type Target = [MatchedTarget];
+
+    fn deref(&self) -> &[MatchedTarget] {
+        &self.0
+    }
+}
+
+impl FromIterator<MatchedTarget> for Targets {
+    fn from_iter<I: IntoIterator<Item = MatchedTarget>>(targets: I) -> Self {
+        Self(targets.into_iter().collect())
+    }
+}
+
+impl<'a> IntoIterator for &'a Targets {
+    type Item = &'a MatchedTarget;
+    type IntoIter = std::slice::Iter<'a, MatchedTarget>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
 }
 
 /// Where a rule matched.

@@ -124,10 +124,10 @@ pub(super) fn build(wanted: &[Wanted<'_>], origins: &[Origin], profile: &Profile
 
 fn head<'a>(wanted: &Wanted<'a>) -> &'a Link {
     // `is_siftable` has seen it.
-    wanted.rule.links.first().unwrap_or_else(|| unreachable_link())
+    wanted.rule.links.first().unwrap_or_else(|| no_link())
 }
 
-fn unreachable_link() -> &'static Link {
+fn no_link() -> &'static Link {
     static EMPTY: Link = Link {
         targets: Vec::new(),
         exclusions: Vec::new(),
@@ -166,13 +166,15 @@ fn mesh<const W: usize>(wanted: &[&Wanted<'_>], origins: &[Origin], profile: &Pr
         let link = head(wanted);
         let path = tree.path(&link.transformations);
         let last = path.last().copied().unwrap_or_default();
+        let mut sifted = add_rule(&mut sieve.table, &mut sieve.absent, bit, wanted, profile);
         tested.push(if link.multi_match { path } else { vec![last] });
-        sieve.rules.push(add_rule(&mut sieve.table, &mut sieve.absent, bit, wanted, profile));
+        sifted.nodes = tested.last().into_iter().flatten().filter_map(|at| u16::try_from(*at).ok()).collect();
+        sieve.rules.push(sifted);
         phrases.extend(phrases_of(link).iter().map(|phrase| (bit, &**phrase)));
         let lowers = |transformation: &&portcullis_transform::Transformation| {
             matches!(change(transformation), Change::LowerCase | Change::LowerCaseAnd(_))
         };
-        if link.transformations.iter().any(|transformation| lowers(transformation)) {
+        if link.transformations.iter().any(lowers) {
             set(&mut sieve.lowered, bit);
         }
         if link.multi_match {
@@ -207,6 +209,12 @@ fn nodes<const W: usize>(tree: &Tree, tested: &[Vec<usize>]) -> Vec<Node<W>> {
             parent: *parent,
             transformation: *transformation,
             change: transformation.map_or(Change::Classes(0), change),
+            touched: match transformation.map_or(Change::Classes(0), change) {
+                Change::Classes(classes) => Some(classes),
+                Change::LowerCase => Some(UPPER),
+                Change::LowerCaseAnd(classes) => Some(classes | UPPER),
+                Change::Decodes(_) | Change::Any => None,
+            },
             rules: [0; W],
         })
         .collect();
@@ -258,9 +266,10 @@ fn add_rule<const W: usize>(
         rule: wanted.id,
         phase: wanted.rule.phase,
         step: wanted.step,
+        nodes: Vec::new(),
         shortest: shortest.unwrap_or(0),
         negated,
-        automaton: superset.and_then(automaton),
+        automaton: superset.as_ref().and_then(automaton),
     }
 }
 
@@ -274,7 +283,7 @@ fn enter<const W: usize>(table: &mut [Row<W>; PAIRS], clause: &Clause, at: usize
     }
 }
 
-fn automaton(superset: Superset) -> Option<dense::DFA<Vec<u32>>> {
+fn automaton(superset: &Superset) -> Option<dense::DFA<Vec<u32>>> {
     if !superset.exact {
         return None;
     }
@@ -398,7 +407,7 @@ fn kind<const W: usize>(rules: [u64; W], nodes: &[Node<W>], by_bit: &[Sifted]) -
         .all(|(_, sifted)| !sifted.negated && sifted.shortest > 0);
     kind.decoding = decoded;
     if !simple && decoded != [0; W] {
-        kind.touched = u64::MAX & !UPPER;
+        kind.touched = !UPPER;
     }
     kind.plain = plain;
     kind

@@ -65,7 +65,7 @@ pub(super) fn touched(change: Change) -> u64 {
     match change {
         Change::Classes(classes) | Change::LowerCaseAnd(classes) => classes,
         Change::LowerCase | Change::Decodes(_) => 0,
-        Change::Any => u64::MAX & !UPPER,
+        Change::Any => !UPPER,
     }
 }
 

@@ -56,6 +56,8 @@ pub(crate) struct Sifted {
     pub(crate) phase: u8,
     /// Step of the phase's plan.
     pub(crate) step: u16,
+    /// Nodes at which it tests the value.
+    pub(crate) nodes: Vec<u16>,
     /// Shortest value that can match, after transformations.
     pub(crate) shortest: usize,
     /// `!@op`
@@ -106,6 +108,8 @@ pub(crate) struct Node<const W: usize> {
     /// Absent in the first.
     pub(crate) transformation: Option<&'static Transformation>,
     pub(crate) change: Change,
+    /// Classes without which a value stays as it is here; no bits if it may change whatever it holds.
+    pub(crate) touched: Option<u64>,
     /// Rules that test the value as it is here.
     pub(crate) rules: Rules<W>,
 }

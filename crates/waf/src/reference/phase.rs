@@ -36,7 +36,8 @@ impl Run {
             state,
             mode,
             keeps_values: false,
-            matched: Vec::new(),
+            // An ordinary request matches some 90 rules of the CRS, most of which only say what the set-up is.
+            matched: Vec::with_capacity(128),
             intervention: None,
             enforced: false,
             audited: false,

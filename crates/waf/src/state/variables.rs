@@ -42,7 +42,8 @@ impl Touched {
 impl Variables {
     pub(crate) fn new(names: Names) -> Self {
         let numbered = vec![0; names.len()];
-        Self { names, numbered, ..Self::default() }
+        let members = Vec::with_capacity(names.len());
+        Self { names, numbered, members, ..Self::default() }
     }
 
     /// Whether something could not be stored.

@@ -104,44 +104,80 @@ impl<const W: usize> Sifter<'_, '_, W> {
     /// Sifts what each chain of transformations makes of a value.
     fn forms(&mut self, kind: &Kind<W>, value: &[u8], hits: Rules<W>, mask: u64) {
         let mut scratch = std::mem::take(self.scratch);
+        scratch.forms.clear();
         scratch.forms.resize(self.mesh.nodes.len(), Form::default());
+        scratch.changed.clear();
+        scratch.known.clear();
         let mut used = 0;
-        let first = next(&mut scratch.buffers, &mut used);
-        first.note(&hits, mask);
+        next(&mut scratch.buffers, &mut used).note(&hits, mask);
         for &at in &kind.nodes {
             let Some(node) = self.mesh.nodes.get(usize::from(at)) else { continue };
             let parent = scratch.forms.get(node.parent).copied().unwrap_or_default();
-            let form =
-                self.form(node.change, node.transformation, parent, value, &mut scratch.buffers, &mut used);
-            if let Some(place) = scratch.forms.get_mut(usize::from(at)) {
-                *place = form;
-            }
-        }
-        for at in std::iter::once(0).chain(kind.nodes.iter().map(|at| usize::from(*at))) {
-            let Some(node) = self.mesh.nodes.get(at) else { continue };
-            let rules = both(&both(&kind.rules, &node.rules), &self.asleep);
-            let form = scratch.forms.get(at).copied().unwrap_or_default();
-            let Some(buffer) = scratch.buffers.get_mut(usize::from(form.buffer)) else { continue };
-            if meet(&rules, &self.mesh.phrases.rules) {
-                let value = if form.buffer == 0 { value } else { &buffer.bytes };
-                let found = *buffer.phrases.get_or_insert_with(|| widened(&self.mesh.phrases.find(value)));
-                let mut woken = rules;
-                woken.iter_mut().zip(&found).for_each(|(word, found)| *word &= found);
-                bits(&woken).for_each(|bit| self.woken(bit));
-            }
-            let mut candidates = rules;
-            candidates.iter_mut().zip(&buffer.hits).for_each(|(word, hits)| *word &= hits);
-            if candidates == [0; W] {
+            if parent == Form::default() && node.touched.is_some_and(|touched| mask & touched == 0) {
                 continue;
             }
-            let bytes = buffer.shown(form, value);
-            for bit in bits(&candidates) {
-                if self.confirms(bit, bytes) {
-                    self.woken(bit);
-                }
+            let form = self.form(node.change, node.transformation, parent, value, &mut scratch, &mut used);
+            if form != Form::default()
+                && let Some(place) = scratch.forms.get_mut(usize::from(at))
+            {
+                *place = form;
+                scratch.changed.push(at);
             }
         }
+        self.as_it_came(kind, value, &hits, &scratch.forms);
+        let changed = std::mem::take(&mut scratch.changed);
+        for &at in &changed {
+            self.as_changed(kind, value, usize::from(at), &mut scratch);
+        }
+        scratch.changed = changed;
         *self.scratch = scratch;
+    }
+
+    /// Wakes rules that see the value as it came.
+    fn as_it_came(&mut self, kind: &Kind<W>, value: &[u8], hits: &Rules<W>, forms: &[Form]) {
+        let mesh = self.mesh;
+        let shown = |bit: usize, wanted: fn(&Form) -> bool| {
+            let nodes = mesh.rules.get(bit).map_or(&[][..], |sifted| &sifted.nodes);
+            nodes.iter().any(|at| forms.get(usize::from(*at)).is_some_and(wanted))
+        };
+        let rules = both(&kind.rules, &self.asleep);
+        if meet(&rules, &mesh.phrases.rules) {
+            let found = both(&mesh.phrases.find(value), &rules);
+            for bit in bits(&found).filter(|bit| shown(*bit, |form| form.buffer == 0)) {
+                self.woken(bit);
+            }
+        }
+        for bit in bits(&both(hits, &both(&rules, &self.asleep))) {
+            if shown(bit, |form| *form == Form::default()) && self.confirms(bit, value) {
+                self.woken(bit);
+            }
+        }
+    }
+
+    /// Wakes rules that see the value as a node made it.
+    fn as_changed(&mut self, kind: &Kind<W>, value: &[u8], at: usize, scratch: &mut Scratch) {
+        let Some(node) = self.mesh.nodes.get(at) else { return };
+        let rules = both(&both(&kind.rules, &node.rules), &self.asleep);
+        let form = scratch.forms.get(at).copied().unwrap_or_default();
+        let Some(buffer) = scratch.buffers.get_mut(usize::from(form.buffer)) else { return };
+        if form.buffer > 0 && meet(&rules, &self.mesh.phrases.rules) {
+            let found =
+                *buffer.phrases.get_or_insert_with(|| widened(&self.mesh.phrases.find(&buffer.bytes)));
+            let mut woken = rules;
+            woken.iter_mut().zip(&found).for_each(|(word, found)| *word &= found);
+            bits(&woken).for_each(|bit| self.woken(bit));
+        }
+        let mut candidates = both(&rules, &self.asleep);
+        candidates.iter_mut().zip(&buffer.hits).for_each(|(word, hits)| *word &= hits);
+        if candidates == [0; W] {
+            return;
+        }
+        let bytes = buffer.shown(form, value);
+        for bit in bits(&candidates) {
+            if self.confirms(bit, bytes) {
+                self.woken(bit);
+            }
+        }
     }
 
     /// What a transformation makes of what its parent made.
@@ -151,10 +187,29 @@ impl<const W: usize> Sifter<'_, '_, W> {
         transformation: Option<&'static portcullis_transform::Transformation>,
         parent: Form,
         value: &[u8],
-        buffers: &mut Vec<Buffer>,
+        scratch: &mut Scratch,
         used: &mut usize,
     ) -> Form {
         let Some(transformation) = transformation else { return parent };
+        let place = std::ptr::from_ref(transformation).addr();
+        let known = scratch.known.iter().find(|(known, from, _)| *known == place && *from == parent);
+        if let Some((_, _, form)) = known {
+            return *form;
+        }
+        let form = self.made(change, transformation, parent, value, &mut scratch.buffers, used);
+        scratch.known.push((place, parent, form));
+        form
+    }
+
+    fn made(
+        &self,
+        change: Change,
+        transformation: &'static portcullis_transform::Transformation,
+        parent: Form,
+        value: &[u8],
+        buffers: &mut Vec<Buffer>,
+        used: &mut usize,
+    ) -> Form {
         let mask = buffers.get(usize::from(parent.buffer)).map_or(0, |buffer| buffer.mask);
         let has_upper = mask & UPPER != 0;
         let lowered = Form { lowered: parent.lowered || has_upper, ..parent };

@@ -8,6 +8,10 @@ pub(super) struct Scratch {
     pub(super) buffers: Vec<Buffer>,
     /// By node.
     pub(super) forms: Vec<Form>,
+    /// Nodes whose form is not the value as it came.
+    pub(super) changed: Vec<u16>,
+    /// What a transformation (by place in memory) made of a form.
+    pub(super) known: Vec<(usize, Form, Form)>,
     /// The value at hand in lower case.
     pub(super) lowered: Vec<u8>,
 }
@@ -28,7 +32,7 @@ pub(super) struct Buffer {
 }
 
 /// What a chain made of a value: a buffer (0 is the value itself), as it is or in lower case.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Form {
     pub(super) buffer: u16,
     pub(super) lowered: bool,
