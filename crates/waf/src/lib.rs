@@ -4,7 +4,6 @@
 //! [`portcullis_seclang::Loader`] at compile time.
 
 mod actions;
-pub mod audit;
 pub mod codes;
 mod collections;
 mod compile;
