@@ -1,7 +1,7 @@
 //! Runs the regression suite of the Core Rule Set through a real edge, over real sockets.
 //!
-//! The suite is written for the runner go-ftw; [`request`] builds the same bytes as it would, [`backend`] answers as the suite's
-//! backend does, [`records`] learns which rules matched from the edge's own logs, and [`check`] compares. A case that is known not
+//! The suite is written for the runner go-ftw; `request` builds the same bytes as it would, `backend` answers as the suite's
+//! backend does, `records` learns which rules matched from the edge's own logs, and `check` compares. A case that is known not
 //! to hold stands in a ledger with its reason; one that holds although it is excused fails the run.
 
 mod backend;
