@@ -45,7 +45,7 @@ pub fn compile(document: &Document, sources: &Sources, loader: &dyn Loader) -> C
     compile_with(document, sources, loader, Options::default())
 }
 
-/// [`compile`] with choices that SecLang itself has no words for.
+/// [`compile()`] with choices that SecLang itself has no words for.
 pub fn compile_with(
     document: &Document,
     sources: &Sources,
