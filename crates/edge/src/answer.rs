@@ -1,4 +1,4 @@
-//! Every answer that the edge makes itself. [`Refusal`] is the closed list of why; this file alone turns one into bytes.
+//! Every answer that the edge makes itself: this file alone turns a [`Refusal`] into bytes.
 //!
 //! A client learns the status, a title and its request id, never a rule or a product's name (RFC 9457). HTTPS answers carry HSTS
 //! (RFC 6797, section 7.1), plain ones must not (section 7.2).
@@ -15,124 +15,13 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{request_id, snapshot::Snapshot};
 
+pub(crate) use crate::refusal::Refusal;
+
 /// How long a client that is still sending its refused body is listened to, so that it gets to read the answer.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Bytes of a refused body that are thrown away before the connection is closed over the client's head.
 const LINGER_BYTES: usize = 16 << 20;
-
-/// Why a request is not served, each with a reason that names it in logs and metrics.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    // Before a head was read.
-    ConnectionLimit,
-    HandshakeTimeout,
-    HandshakeFailed,
-    HeadTimeout,
-    // The head.
-    HeadTooLarge,
-    TooManyFields,
-    FieldTooLarge,
-    TargetTooLong,
-    BadRequestLine,
-    BadLineEnd,
-    BadTarget,
-    BadField,
-    BadHost,
-    BadFraming,
-    BadUpgrade,
-    UnknownVersion,
-    UnknownTransferCoding,
-    Http2StreamError,
-    Http2ConnectionError,
-    ParsersDisagree,
-    // Admission.
-    MethodNotAllowed,
-    UnknownHost,
-    UnknownPath,
-    UnmetExpectation,
-    // The body.
-    BodyTooLarge,
-    BodyTimeout,
-    BadBody,
-    Overloaded,
-    // The rules.
-    Rules(Intervention),
-    EnginePanic,
-    AnswerTooLong,
-    // The backend.
-    UpstreamUnresolved,
-    UpstreamConnect,
-    UpstreamTls,
-    UpstreamTimeout,
-    UpstreamReset,
-    UpstreamAnswer,
-    // Neither side's fault, or no one left to tell.
-    ClientGone,
-    Internal,
-}
-
-impl Refusal {
-    /// Its name in logs and metrics.
-    pub(crate) fn reason(&self) -> &'static str {
-        self.row().0
-    }
-
-    /// Status of the answer; zero where there is none.
-    pub(crate) fn status(&self) -> u16 {
-        match self {
-            Self::Rules(Intervention { disposition, .. }) => match disposition {
-                Disposition::Deny(status) | Disposition::Redirect(status, _) => *status,
-                Disposition::Drop => 0,
-            },
-            refusal => refusal.row().1,
-        }
-    }
-
-    fn row(&self) -> (&'static str, u16) {
-        match self {
-            Self::ConnectionLimit => ("connection_limit", 0),
-            Self::HandshakeTimeout => ("handshake_timeout", 0),
-            Self::HandshakeFailed => ("handshake_failed", 0),
-            Self::HeadTimeout => ("head_timeout", 408),
-            Self::HeadTooLarge => ("head_too_large", 431),
-            Self::TooManyFields => ("too_many_fields", 431),
-            Self::FieldTooLarge => ("field_too_large", 431),
-            Self::TargetTooLong => ("target_too_long", 414),
-            Self::BadRequestLine => ("bad_request_line", 400),
-            Self::BadLineEnd => ("bad_line_end", 400),
-            Self::BadTarget => ("bad_target", 400),
-            Self::BadField => ("bad_field", 400),
-            Self::BadHost => ("bad_host", 400),
-            Self::BadFraming => ("bad_framing", 400),
-            Self::BadUpgrade => ("bad_upgrade", 400),
-            Self::UnknownVersion => ("unknown_version", 505),
-            Self::UnknownTransferCoding => ("unknown_transfer_coding", 501),
-            Self::Http2StreamError => ("h2_stream_error", 0),
-            Self::Http2ConnectionError => ("h2_connection_error", 0),
-            Self::ParsersDisagree => ("parsers_disagree", 400),
-            Self::MethodNotAllowed => ("method_not_allowed", 405),
-            Self::UnknownHost => ("unknown_host", 421),
-            Self::UnknownPath => ("unknown_path", 404),
-            Self::UnmetExpectation => ("unmet_expectation", 417),
-            Self::BodyTooLarge => ("body_too_large", 413),
-            Self::BodyTimeout => ("body_timeout", 408),
-            Self::BadBody => ("bad_body", 400),
-            Self::Overloaded => ("overloaded", 503),
-            Self::Rules(_) => ("waf", 403),
-            Self::EnginePanic => ("engine_panic", 500),
-            Self::AnswerTooLong => ("answer_too_long", 502),
-            Self::UpstreamUnresolved => ("upstream_unresolved", 502),
-            Self::UpstreamConnect => ("upstream_connect", 502),
-            Self::UpstreamTls => ("upstream_tls", 502),
-            Self::UpstreamTimeout => ("upstream_timeout", 504),
-            Self::UpstreamReset => ("upstream_reset", 502),
-            Self::UpstreamAnswer => ("upstream_answer", 502),
-            Self::ClientGone => ("client_gone", 0),
-            Self::Internal => ("internal", 500),
-        }
-    }
-}
 
 /// What is done towards the client.
 #[derive(Clone, Debug)]

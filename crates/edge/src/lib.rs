@@ -24,6 +24,7 @@ mod pipeline;
 mod plain;
 mod problem;
 mod redirect;
+mod refusal;
 mod reload;
 mod request_id;
 mod server;

@@ -23,6 +23,7 @@ use crate::{
     pipeline::Pipeline,
     plain::{Plain, Purpose},
     problem::StartError,
+    refusal::Refusal,
     reload,
     signals::Signals,
     snapshot::mode_name,
@@ -107,6 +108,7 @@ impl Prepared {
         let revision = option_env!("PORTCULLIS_REVISION").unwrap_or("unknown");
         let metrics = Metrics::new(Build { version: env!("CARGO_PKG_VERSION"), revision })
             .map_err(|error| StartError::machine("metrics", std::io::Error::other(error)))?;
+        Refusal::REASONS.iter().for_each(|reason| metrics.reason(reason));
         let assembled = assemble(&source, None, &metrics)?;
         metrics.reload_succeeded(clock::unix_time());
         let listen = &assembled.snapshot.config.listen;

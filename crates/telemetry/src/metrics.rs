@@ -211,6 +211,11 @@ impl Metrics {
             .observe(duration.as_secs_f64());
     }
 
+    /// Shows a reason's counter before it first counts, so that a rate over it has a beginning.
+    pub fn reason(&self, reason: &'static str) {
+        let _ = self.refusals.with_label_values(&[reason]);
+    }
+
     /// The edge refused a request or a connection.
     pub fn refused(&self, reason: &'static str) {
         self.refusals.with_label_values(&[reason]).inc();

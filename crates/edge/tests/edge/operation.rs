@@ -130,3 +130,12 @@ fn a_drain_ends_when_its_time_is_over() {
     assert!(!site.drain().join().expect("joined"));
     assert!(began.elapsed() < Duration::from_secs(3));
 }
+
+#[test]
+fn every_reason_to_refuse_has_its_counter_from_the_start() {
+    let backend = RecordingUpstream::plain(|_| Reply::new(200, "fine")).expect("a backend");
+    let metrics = Site::before(&backend).metrics();
+    let counters = metrics.lines().filter(|line| line.starts_with("portcullis_refusals_total{")).count();
+    assert!(counters > 30, "{metrics}");
+    assert!(metrics.contains("portcullis_refusals_total{reason=\"upstream_tls\"} 0"), "{metrics}");
+}
