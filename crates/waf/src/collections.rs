@@ -5,12 +5,12 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use portcullis_seclang::vocabulary::Variable;
 
-use crate::state::{Value, number};
+use crate::state::{Value, decimal, number};
 
 /// Longest name or value that is kept, in bytes.
 const LONGEST: usize = 4096;
@@ -129,7 +129,7 @@ impl Collections {
         let all = self.lock();
         let record = all.get(&Key::new(kind, key)).filter(|record| record.expires > now)?;
         let kept = record.variables.get(folded(name).as_ref()).filter(|kept| kept.lives(now))?;
-        Some(Arc::clone(&kept.value))
+        Some(Value::clone(&kept.value))
     }
 
     /// All variables of a record, sorted by name so that evaluation does not depend on chance.
@@ -142,9 +142,9 @@ impl Collections {
             .variables
             .values()
             .filter(|kept| kept.lives(now))
-            .map(|kept| (Arc::clone(&kept.name), Arc::clone(&kept.value)))
+            .map(|kept| (Value::clone(&kept.name), Value::clone(&kept.value)))
             .collect();
-        found.sort_by(|a, b| a.0.cmp(&b.0));
+        found.sort_by(|a, b| a.0.as_ref().cmp(b.0.as_ref()));
         found
     }
 
@@ -173,8 +173,8 @@ impl Collections {
                     record.variables.retain(|_, kept| kept.lives(now));
                 }
                 if record.variables.len() < self.variables || record.variables.contains_key(&folded) {
-                    let value = if value.len() > LONGEST { Arc::from(cut(&value)) } else { value };
-                    let kept = Kept { name: Arc::from(cut(name)), value, changed: now, expires };
+                    let value = if value.len() > LONGEST { Value::from(cut(&value)) } else { value };
+                    let kept = Kept { name: Value::from(cut(name)), value, changed: now, expires };
                     record.variables.insert(folded, kept);
                 }
             }
@@ -211,7 +211,7 @@ impl Collections {
             if periods > 0 {
                 let gone = amount.saturating_mul(i64::try_from(periods).unwrap_or(i64::MAX));
                 let left = number(&kept.value).saturating_sub(gone).max(0);
-                kept.value = Arc::from(left.to_string().into_bytes());
+                kept.value = decimal(left);
                 kept.changed = now;
             }
         }
@@ -255,7 +255,7 @@ mod tests {
     use super::*;
 
     fn set(collections: &Collections, key: &[u8], name: &[u8], now: u64, value: &[u8]) {
-        collections.change(Kind::Ip, key, name, now, |_| Some(Arc::from(value)));
+        collections.change(Kind::Ip, key, name, now, |_| Some(Value::from(value)));
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod matched;
 mod request;
 mod response;
 mod time;
+mod value;
 mod variables;
 
 use std::{sync::Arc, time::Duration};
@@ -22,6 +23,7 @@ pub(crate) use matched::{Matched, full_name};
 pub(crate) use request::Request;
 pub(crate) use response::Response;
 pub(crate) use time::Moment;
+pub(crate) use value::Value;
 pub(crate) use variables::{Touched, Variables};
 
 use crate::{
@@ -29,9 +31,6 @@ use crate::{
     ir::{Program, RuleId},
     transaction::{Clock, Connection},
 };
-
-/// A value or a name.
-pub(crate) type Value = Arc<[u8]>;
 
 /// A member of a collection.
 #[derive(Clone, Debug)]
@@ -42,7 +41,7 @@ pub(crate) struct Member {
 
 impl Member {
     pub(crate) fn new(name: &[u8], value: &[u8]) -> Self {
-        Self { name: Arc::from(name), value: Arc::from(value) }
+        Self { name: Value::from(name), value: Value::from(value) }
     }
 }
 
@@ -134,7 +133,7 @@ impl State {
         let timeout = self.program.settings().collection_timeout;
         self.collections.open(kind, key, self.now().as_secs(), timeout);
         if let Some(opened) = self.opened.get_mut(kind.position()) {
-            *opened = Some(Arc::from(key));
+            *opened = Some(Value::from(key));
         }
     }
 }
@@ -155,14 +154,14 @@ pub(crate) fn number(text: &[u8]) -> i64 {
     if negative { -magnitude } else { magnitude }
 }
 
-/// A number as a value.
-pub(crate) fn decimal(number: impl std::fmt::Display) -> Value {
-    Arc::from(number.to_string().into_bytes())
+/// A number as a value; what does not fit 64 bits saturates.
+pub(crate) fn decimal(number: impl TryInto<i64>) -> Value {
+    Value::decimal(number)
 }
 
 /// `1` or `0`.
 pub(crate) fn flag(on: bool) -> Value {
-    Arc::from(if on { &b"1"[..] } else { &b"0"[..] })
+    Value::fixed(if on { b"1" } else { b"0" })
 }
 
 #[cfg(test)]

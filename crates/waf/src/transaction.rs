@@ -8,7 +8,7 @@ use crate::{
     collections::Collections,
     ir::{AuditEngine, LimitAction, Program},
     reference::Run,
-    state::{Processor, Request, State, hide, number},
+    state::{Processor, Request, State, Value, hide, number},
 };
 
 /// `SecRuleEngine`, or what the configuration puts over it.
@@ -300,7 +300,7 @@ impl Transaction {
         if self.inspects_response_body() {
             let held = body.get(..self.response_body_limit()).unwrap_or(body);
             self.run.state.response.beyond_limit = held.len() < body.len();
-            self.run.state.response.body = Some(Arc::from(held));
+            self.run.state.response.body = Some(Value::from(held));
             if self.run.state.response.beyond_limit && self.rejects_long_response() {
                 let refused = self.run.refuse(4, 500);
                 if refused != Verdict::Pass {

@@ -19,7 +19,7 @@ use crate::{
         sieve::MOST_RULES,
     },
     reference::{Run, would_match},
-    state::State,
+    state::{State, Value},
     transaction::{Clock, Connection, Mode},
 };
 
@@ -232,7 +232,7 @@ impl<'a> Forecast<'a> {
         if is_ahead && let Some(outcome) = self.ahead(id, rule) {
             // Where it is evaluated after all, it writes under the name it would have written.
             rests.numbers.extend(outcome.writes.iter().map(|write| write.number));
-            return (Course::Ahead(outcome), rests);
+            return (Course::Ahead(Box::new(outcome)), rests);
         }
         let course = if sift::is_siftable(rule, &self.program.rules) { Course::Asleep } else { Course::Run };
         (course, Rests::default())
@@ -311,8 +311,8 @@ impl<'a> Forecast<'a> {
             let member = self.run.state.tx.find(name);
             writes.push(Write {
                 number,
-                name: member.map_or_else(|| Arc::from(name), |member| Arc::clone(&member.name)),
-                value: member.map(|member| Arc::clone(&member.value)),
+                name: member.map_or_else(|| Value::from(name), |member| Value::clone(&member.name)),
+                value: member.map(|member| Value::clone(&member.value)),
             });
         }
         Some(Outcome { matched, last: set, writes })

@@ -56,7 +56,7 @@ pub(crate) struct Planned {
 #[derive(Debug)]
 pub(crate) enum Course {
     /// It was evaluated ahead, and rests on variables of `TX` alone.
-    Ahead(Outcome),
+    Ahead(Box<Outcome>),
     /// It is evaluated if something woke it: a value that matches, or a variable it rests on.
     Asleep,
     /// It is evaluated.

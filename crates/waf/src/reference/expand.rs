@@ -1,7 +1,5 @@
 //! Macro expansion. What cannot be resolved expands to nothing (trap 9: v2 and v3; Coraza leaves the name).
 
-use std::sync::Arc;
-
 use crate::{
     ir::{Part, Template},
     limits,
@@ -12,7 +10,7 @@ use crate::{
 /// The text of a template, cut after [`limits::EXPANSION`] bytes. A template that is one macro shares the value.
 pub(crate) fn expand(state: &State, template: &Template) -> Value {
     match template.parts.as_slice() {
-        [] => Arc::from([]),
+        [] => Value::default(),
         [part] => piece(state, part),
         parts => {
             let mut text = Vec::new();
@@ -21,17 +19,17 @@ pub(crate) fn expand(state: &State, template: &Template) -> Value {
                 let room = limits::EXPANSION.saturating_sub(text.len());
                 text.extend_from_slice(piece.get(..room).unwrap_or(&piece));
             }
-            Arc::from(text)
+            Value::from(text)
         }
     }
 }
 
 fn piece(state: &State, part: &Part) -> Value {
     match part {
-        Part::Literal(text) => Arc::from(text.as_slice()),
+        Part::Literal(text) => Value::from(text.as_slice()),
         Part::Macro { variable, key } => {
-            variables::first(state, *variable, key.as_deref()).unwrap_or_else(|| Arc::from([]))
+            variables::first(state, *variable, key.as_deref()).unwrap_or_default()
         }
-        Part::Unknown(_) => Arc::from([]),
+        Part::Unknown(_) => Value::default(),
     }
 }

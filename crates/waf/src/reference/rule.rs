@@ -136,7 +136,8 @@ impl Run {
         let name = item.name(target);
         told.target(&name, hit.then_some(&found));
         // What no transformation changed is shared, not copied.
-        let value = if std::ptr::eq(form, &*item.value) { Arc::clone(&item.value) } else { Arc::from(form) };
+        let value =
+            if std::ptr::eq(form, &*item.value) { Value::clone(&item.value) } else { Value::from(form) };
         self.state.matched.add(name, value);
         self.act(rule, link, told);
         true
@@ -156,7 +157,7 @@ impl Run {
                 b"MSC_PCRE_ERROR"
             }
         };
-        self.state.tx.set(noted, Arc::from(&b"1"[..]));
+        self.state.tx.set(noted, Value::fixed(b"1"));
         !rule.lets_through()
     }
 
@@ -166,7 +167,7 @@ impl Run {
         const NAMES: [&[u8]; 10] = [b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9"];
         for (position, name) in NAMES.iter().enumerate() {
             match found.captures.get(position) {
-                Some(Some(text)) => self.state.tx.set(name, Arc::from(text.as_slice())),
+                Some(Some(text)) => self.state.tx.set(name, Value::from(text.as_slice())),
                 _ => self.state.tx.unset(name),
             }
         }
@@ -236,7 +237,7 @@ impl Told {
     fn target(&mut self, name: &Value, found: Option<&Found>) {
         if self.targets.len() < limits::MATCHED_TARGETS {
             self.targets.push(Place {
-                name: Arc::clone(name),
+                name: Value::clone(name),
                 offset: found.map_or(0, |found| found.offset),
                 length: found.map_or(0, |found| found.length),
             });
@@ -321,13 +322,13 @@ impl Buffers {
 fn forms(state: &State, link: &Link, value: &Value) -> Vec<Value> {
     let context = Context { unicode_map: state.program.settings().unicode_map.as_ref() };
     let mut buffers = Buffers::default();
-    let mut forms = vec![Arc::clone(value)];
-    let mut current = Arc::clone(value);
+    let mut forms = vec![Value::clone(value)];
+    let mut current = Value::clone(value);
     for transformation in &link.transformations {
         let changed =
-            buffers.transform(std::slice::from_ref(transformation), &current, &context).map(Arc::from);
+            buffers.transform(std::slice::from_ref(transformation), &current, &context).map(Value::from);
         if let Some(changed) = changed {
-            forms.push(Arc::clone(&changed));
+            forms.push(Value::clone(&changed));
             current = changed;
         }
     }

@@ -4,8 +4,6 @@
 //! ModSecurity leaves to three rules of its recommended set-up. An empty body is not
 //! parsed (trap 20). Whatever was read before an error stays visible, and `REQBODY_ERROR` says so; it is `0`, not absent, otherwise (43).
 
-use std::sync::Arc;
-
 use portcullis_body::{BodyError, Field, Limits, json, multipart, urlencoded, xml};
 
 use super::{Member, Value};
@@ -96,7 +94,7 @@ pub(crate) struct Body {
 impl Body {
     /// Keeps a body and unfolds it.
     pub(crate) fn read(&mut self, raw: &[u8], content_type: &[u8], settings: &Settings) {
-        self.raw = Some(Arc::from(raw));
+        self.raw = Some(Value::from(raw));
         let Some(processor) = self.processor.filter(|_| !raw.is_empty()) else { return };
         if let Some(limit) = settings.request_body_no_files_limit
             && processor != Processor::Multipart
@@ -127,8 +125,8 @@ impl Body {
             }
             Processor::Xml => {
                 let (document, error) = xml::parse(raw, &limits);
-                self.xml_text = Some(Arc::from(document.text));
-                self.xml_attributes = document.attributes.into_iter().map(Arc::from).collect();
+                self.xml_text = Some(Value::from(document.text));
+                self.xml_attributes = document.attributes.into_iter().map(Value::from).collect();
                 self.note(error);
             }
             Processor::Multipart => self.read_multipart(raw, content_type, &limits, settings),
@@ -152,21 +150,21 @@ impl Body {
         self.note(error);
         let mut without_files: usize = 0;
         for part in body.parts {
-            let name: Value = Arc::from(part.name);
+            let name: Value = Value::from(part.name);
             for line in part.headers {
-                self.part_headers.push(Member { name: Arc::clone(&name), value: Arc::from(line) });
+                self.part_headers.push(Member { name: Value::clone(&name), value: Value::from(line) });
             }
             match part.filename {
                 Some(filename) => {
-                    self.files.push(Member { name: Arc::clone(&name), value: Arc::from(filename) });
+                    self.files.push(Member { name: Value::clone(&name), value: Value::from(filename) });
                     if let Some(extended) = part.extended_filename {
-                        self.files.push(Member { name: Arc::clone(&name), value: Arc::from(extended) });
+                        self.files.push(Member { name: Value::clone(&name), value: Value::from(extended) });
                     }
-                    self.contents.push(Member { name, value: Arc::from(part.content) });
+                    self.contents.push(Member { name, value: Value::from(part.content) });
                 }
                 None => {
                     without_files = without_files.saturating_add(part.content.len());
-                    self.args.push(Member { name, value: Arc::from(part.content) });
+                    self.args.push(Member { name, value: Value::from(part.content) });
                 }
             }
         }
@@ -185,7 +183,7 @@ impl Body {
 fn members(fields: Vec<Field>) -> Vec<Member> {
     fields
         .into_iter()
-        .map(|field| Member { name: Arc::from(field.name), value: Arc::from(field.value) })
+        .map(|field| Member { name: Value::from(field.name), value: Value::from(field.value) })
         .collect()
 }
 

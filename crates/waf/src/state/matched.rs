@@ -1,7 +1,5 @@
 //! `MATCHED_VAR`, `MATCHED_VARS` and their names.
 
-use std::sync::Arc;
-
 use super::{Member, Value};
 use crate::limits;
 
@@ -35,5 +33,5 @@ impl Matched {
 
 /// `ARGS:q` of a collection and a member.
 pub(crate) fn full_name(collection: &str, member: &[u8]) -> Value {
-    Arc::from([collection.as_bytes(), b":", member].concat())
+    Value::from([collection.as_bytes(), b":", member].concat())
 }

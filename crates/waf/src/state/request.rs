@@ -5,8 +5,6 @@
 //! is empty, not absent, for a path that ends in a slash (trap 28: CRS 920200 needs it there). A fragment is cut from both, kept in `REQUEST_URI_RAW` and `REQUEST_LINE`
 //! (trap 29). Cookies are split on `;` and the first `=`, neither decoded nor unquoted (trap 30).
 
-use std::sync::Arc;
-
 use base64::{Engine, engine::general_purpose::STANDARD};
 use portcullis_body::{Limits, urlencoded};
 
@@ -37,10 +35,10 @@ pub(crate) struct Request {
 impl Request {
     pub(crate) fn read(head: &RequestHead<'_>, separator: u8, limits: &Limits) -> Self {
         let mut request = Self {
-            method: Arc::from(head.method),
-            uri_raw: Arc::from(head.target),
-            protocol: Arc::from(head.protocol),
-            line: Arc::from([head.method, head.target, head.protocol].join(&b' ')),
+            method: Value::from(head.method),
+            uri_raw: Value::from(head.target),
+            protocol: Value::from(head.protocol),
+            line: Value::from([head.method, head.target, head.protocol].join(&b' ')),
             headers: head.headers.iter().map(|field| Member::new(field.name, field.value)).collect(),
             ..Self::default()
         };
@@ -70,12 +68,12 @@ impl Request {
         let path_and_query = without_authority(without_fragment);
         let path = until(path_and_query, b'?');
         let query = path_and_query.get(path.len() + 1..).unwrap_or(&[]);
-        self.uri = Arc::from(percent_decoded(path_and_query));
+        self.uri = Value::from(percent_decoded(path_and_query));
         let filename = percent_decoded(path);
         let last = filename.iter().rposition(|byte| matches!(byte, b'/' | b'\\'));
-        self.basename = Arc::from(last.and_then(|at| filename.get(at + 1..)).unwrap_or(&[]));
-        self.filename = Arc::from(filename);
-        self.query = Arc::from(query);
+        self.basename = Value::from(last.and_then(|at| filename.get(at + 1..)).unwrap_or(&[]));
+        self.filename = Value::from(filename);
+        self.query = Value::from(query);
         let form = urlencoded::parse(query, separator, limits);
         self.args = form.fields.iter().map(|field| Member::new(&field.name, &field.value)).collect();
         self.urlencoded_error = form.invalid_escape;
@@ -86,13 +84,13 @@ impl Request {
         if name.eq_ignore_ascii_case(b"cookie") {
             self.cookies.extend(cookies(value));
         } else if name.eq_ignore_ascii_case(b"host") {
-            self.server_name = Arc::from(without_port(value));
+            self.server_name = Value::from(without_port(value));
         } else if name.eq_ignore_ascii_case(b"authorization") {
             let scheme = until(value, b' ');
-            self.auth_type = Some(Arc::from(scheme));
+            self.auth_type = Some(Value::from(scheme));
             if scheme.eq_ignore_ascii_case(b"basic") {
                 let credentials = STANDARD.decode(value.get(scheme.len()..).unwrap_or(&[]).trim_ascii());
-                self.remote_user = credentials.ok().map(|decoded| Arc::from(until(&decoded, b':')));
+                self.remote_user = credentials.ok().map(|decoded| Value::from(until(&decoded, b':')));
             }
         }
     }

@@ -1,7 +1,5 @@
 //! The answer.
 
-use std::sync::Arc;
-
 use super::{Member, Value, decimal};
 use crate::transaction::Header;
 
@@ -33,9 +31,9 @@ impl Response {
         self.head = Some(ResponseHead {
             number: status,
             status: decimal(status),
-            protocol: Arc::from(protocol),
+            protocol: Value::from(protocol),
             headers: headers.iter().map(|field| Member::new(field.name, field.value)).collect(),
-            content_type: Arc::from(content_type),
+            content_type: Value::from(content_type),
         });
     }
 

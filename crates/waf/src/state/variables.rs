@@ -4,7 +4,7 @@
 //! Bounded: what does not fit is not stored, and [`Variables::overflowed`] says so, upon which the transaction is refused. Every change is
 //! noted until [`Variables::take_touched`] asks: what was computed ahead of a request may rest on the old value.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use super::{Member, Value};
 use crate::{ir::Names, limits};
@@ -81,7 +81,7 @@ impl Variables {
             member.value = value;
             return;
         }
-        self.add(number, Arc::from(name), value);
+        self.add(number, Value::from(name), value);
     }
 
     /// Sets a variable to what was known ahead; it does not count as touched.
@@ -168,7 +168,7 @@ impl Variables {
         self.others.clear();
         self.numbered.fill(0);
         let names: Vec<Value> =
-            self.members.iter().flatten().map(|member| Arc::clone(&member.name)).collect();
+            self.members.iter().flatten().map(|member| Value::clone(&member.name)).collect();
         for (at, name) in names.iter().enumerate() {
             self.place(self.names.position(name), name, at);
         }
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     fn value(text: &str) -> Value {
-        Arc::from(text.as_bytes())
+        Value::from(text.as_bytes())
     }
 
     #[test]

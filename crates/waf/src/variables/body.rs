@@ -1,7 +1,5 @@
 //! The body of the request.
 
-use std::sync::Arc;
-
 use portcullis_seclang::vocabulary::Variable as V;
 
 use super::{
@@ -22,14 +20,14 @@ pub(super) const LINES: &[Line] = &[
         V::ReqbodyProcessor,
         Single(|state| {
             let processor = state.controls.processor.or(state.body.processor);
-            Some(Arc::from(processor.map_or("", |processor| processor.name()).as_bytes()))
+            Some(Value::fixed(processor.map_or("", Processor::name).as_bytes()))
         }),
     ),
     // "0" must be there for `!@eq 0` rules (trap 43).
     line(V::ReqbodyError, Single(|state| Some(flag(state.body.error.is_some())))),
     line(V::ReqbodyProcessorError, Single(|state| Some(flag(state.body.error.is_some())))),
-    line(V::ReqbodyErrorMsg, Single(|state| Some(Arc::from(message(state))))),
-    line(V::ReqbodyProcessorErrorMsg, Single(|state| Some(Arc::from(message(state))))),
+    line(V::ReqbodyErrorMsg, Single(|state| Some(Value::from(message(state))))),
+    line(V::ReqbodyProcessorErrorMsg, Single(|state| Some(Value::from(message(state))))),
     line(V::InboundDataError, Single(|state| Some(flag(state.body.beyond_limit)))),
     line(V::Xml, Collection(xml)),
     line(
@@ -59,7 +57,7 @@ fn message(state: &State) -> &[u8] {
 
 fn xml(state: &State, visit: &mut Visit<'_>) {
     let Some(text) = &state.body.xml_text else { return };
-    let [root, attributes] = XML_PATHS.map(Arc::from);
+    let [root, attributes] = XML_PATHS.map(Value::fixed);
     visit(&root, text);
     for value in &state.body.xml_attributes {
         visit(&attributes, value);

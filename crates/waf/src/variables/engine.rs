@@ -1,7 +1,5 @@
 //! The engine itself, the rule that runs, and what only a module inside a web server can know.
 
-use std::sync::Arc;
-
 use portcullis_seclang::vocabulary::Variable as V;
 
 use super::{
@@ -9,7 +7,7 @@ use super::{
     Meaning::{Collection, Refused, Single},
     Visit, line,
 };
-use crate::state::{State, decimal, flag};
+use crate::state::{State, Value, decimal, flag};
 
 const NO_SCRIPT: &str = "a proxy has no script file";
 const USE_FILENAME: &str = "use REQUEST_FILENAME or REQUEST_BASENAME";
@@ -19,7 +17,7 @@ const USE_METRICS: &str = "read the edge's metrics instead";
 pub(super) const LINES: &[Line] = &[
     line(V::HighestSeverity, Single(|state| Some(decimal(state.highest_severity)))),
     line(V::Rule, Collection(rule)),
-    line(V::Webappid, Single(|state| Some(Arc::from(&*state.program.settings().web_app_id)))),
+    line(V::Webappid, Single(|state| Some(Value::from(&*state.program.settings().web_app_id)))),
     line(V::MscPcreError, Single(|state| Some(flag(state.pattern_error)))),
     line(V::MscPcreLimitsExceeded, Single(|state| Some(flag(state.pattern_limits)))),
     line(V::ModsecBuild, Refused("this is not ModSecurity", "remove the check of its version")),
@@ -52,7 +50,7 @@ pub(super) const LINES: &[Line] = &[
 /// `RULE:id`, `RULE:severity`, ..: the rule that is being evaluated. `msg` and `logdata` are as written.
 fn rule(state: &State, visit: &mut Visit<'_>) {
     let Some(rule) = state.rule.and_then(|id| state.program.rule(id)) else { return };
-    let mut say = |name: &str, value: &[u8]| visit(&Arc::from(name.as_bytes()), &Arc::from(value));
+    let mut say = |name: &str, value: &[u8]| visit(&Value::from(name.as_bytes()), &Value::from(value));
     say("id", rule.id.to_string().as_bytes());
     say("msg", rule.meta.message.as_bytes());
     if let Some(severity) = rule.meta.severity {

@@ -1,7 +1,5 @@
 //! The last match.
 
-use std::sync::Arc;
-
 use portcullis_seclang::vocabulary::Variable as V;
 
 use super::{
@@ -10,12 +8,16 @@ use super::{
     line,
     request::{members, names},
 };
+use crate::state::Value;
 
 pub(super) const LINES: &[Line] = &[
-    line(V::MatchedVar, Single(|state| state.matched.last.as_ref().map(|member| Arc::clone(&member.value)))),
+    line(
+        V::MatchedVar,
+        Single(|state| state.matched.last.as_ref().map(|member| Value::clone(&member.value))),
+    ),
     line(
         V::MatchedVarName,
-        Single(|state| state.matched.last.as_ref().map(|member| Arc::clone(&member.name))),
+        Single(|state| state.matched.last.as_ref().map(|member| Value::clone(&member.name))),
     ),
     line(V::MatchedVars, Collection(|state, visit| members(&state.matched.all, visit))),
     line(V::MatchedVarsNames, Collection(|state, visit| names(&state.matched.all, visit))),

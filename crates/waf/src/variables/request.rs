@@ -1,7 +1,5 @@
 //! The request line, header fields and cookies.
 
-use std::sync::Arc;
-
 use portcullis_seclang::vocabulary::Variable as V;
 
 use super::{
@@ -12,24 +10,24 @@ use super::{
 use crate::state::{Member, State, Value};
 
 pub(super) const LINES: &[Line] = &[
-    line(V::RequestMethod, Single(|state| Some(Arc::clone(&state.request.method)))),
-    line(V::RequestProtocol, Single(|state| Some(Arc::clone(&state.request.protocol)))),
-    line(V::RequestLine, Single(|state| Some(Arc::clone(&state.request.line)))),
-    line(V::RequestUri, Single(|state| Some(Arc::clone(&state.request.uri)))),
-    line(V::RequestUriRaw, Single(|state| Some(Arc::clone(&state.request.uri_raw)))),
-    line(V::RequestFilename, Single(|state| Some(Arc::clone(&state.request.filename)))),
-    line(V::RequestBasename, Single(|state| Some(Arc::clone(&state.request.basename)))),
+    line(V::RequestMethod, Single(|state| Some(Value::clone(&state.request.method)))),
+    line(V::RequestProtocol, Single(|state| Some(Value::clone(&state.request.protocol)))),
+    line(V::RequestLine, Single(|state| Some(Value::clone(&state.request.line)))),
+    line(V::RequestUri, Single(|state| Some(Value::clone(&state.request.uri)))),
+    line(V::RequestUriRaw, Single(|state| Some(Value::clone(&state.request.uri_raw)))),
+    line(V::RequestFilename, Single(|state| Some(Value::clone(&state.request.filename)))),
+    line(V::RequestBasename, Single(|state| Some(Value::clone(&state.request.basename)))),
     // The whole path: there is no script to cut off (v3 too).
-    line(V::PathInfo, Single(|state| Some(Arc::clone(&state.request.filename)))),
-    line(V::QueryString, Single(|state| Some(Arc::clone(&state.request.query)))),
+    line(V::PathInfo, Single(|state| Some(Value::clone(&state.request.filename)))),
+    line(V::QueryString, Single(|state| Some(Value::clone(&state.request.query)))),
     line(V::RequestHeaders, Collection(|state, visit| members(&state.request.headers, visit))),
     line(V::RequestHeadersNames, Collection(|state, visit| names(&state.request.headers, visit))),
     line(V::RequestCookies, Collection(|state, visit| members(&state.request.cookies, visit))),
     line(V::RequestCookiesNames, Collection(|state, visit| names(&state.request.cookies, visit))),
-    line(V::ServerName, Single(|state| Some(Arc::clone(&state.request.server_name)))),
+    line(V::ServerName, Single(|state| Some(Value::clone(&state.request.server_name)))),
     line(V::AuthType, Single(|state| state.request.auth_type.clone())),
     line(V::RemoteUser, Single(|state| state.request.remote_user.clone())),
-    line(V::FullRequest, Single(|state| Some(Arc::from(full_request(state))))),
+    line(V::FullRequest, Single(|state| Some(Value::from(full_request(state))))),
     line(V::FullRequestLength, Single(|state| Some(crate::state::decimal(full_request(state).len())))),
 ];
 

@@ -1,7 +1,5 @@
 //! The answer. None of these has a value before phase 3.
 
-use std::sync::Arc;
-
 use portcullis_seclang::vocabulary::Variable as V;
 
 use super::{
@@ -10,23 +8,23 @@ use super::{
     line,
     request::{members, names},
 };
-use crate::state::{decimal, flag};
+use crate::state::{Value, decimal, flag};
 
 pub(super) const LINES: &[Line] = &[
-    line(V::ResponseStatus, Single(|state| Some(Arc::clone(&state.response.head.as_ref()?.status)))),
+    line(V::ResponseStatus, Single(|state| Some(Value::clone(&state.response.head.as_ref()?.status)))),
     // The same by another name.
-    line(V::Status, Single(|state| Some(Arc::clone(&state.response.head.as_ref()?.status)))),
-    line(V::ResponseProtocol, Single(|state| Some(Arc::clone(&state.response.head.as_ref()?.protocol)))),
+    line(V::Status, Single(|state| Some(Value::clone(&state.response.head.as_ref()?.status)))),
+    line(V::ResponseProtocol, Single(|state| Some(Value::clone(&state.response.head.as_ref()?.protocol)))),
     line(
         V::StatusLine,
         Single(|state| {
             let head = state.response.head.as_ref()?;
-            Some(Arc::from([&*head.protocol, &*head.status].join(&b' ')))
+            Some(Value::from([&*head.protocol, &*head.status].join(&b' ')))
         }),
     ),
     line(
         V::ResponseContentType,
-        Single(|state| Some(Arc::clone(&state.response.head.as_ref()?.content_type))),
+        Single(|state| Some(Value::clone(&state.response.head.as_ref()?.content_type))),
     ),
     line(V::ResponseContentLength, Single(|state| Some(decimal(state.response.body.as_ref()?.len())))),
     line(

@@ -1,11 +1,9 @@
 //! The moment, in UTC.
 
-use std::sync::Arc;
-
 use portcullis_seclang::vocabulary::Variable as V;
 
 use super::{Line, Meaning::Single, line};
-use crate::state::{Moment, State, decimal};
+use crate::state::{Moment, State, Value, decimal};
 
 pub(super) const LINES: &[Line] = &[
     line(
@@ -13,7 +11,7 @@ pub(super) const LINES: &[Line] = &[
         Single(|state| {
             let now = moment(state);
             let text = format!("{:02}:{:02}:{:02}", now.hour, now.minute, now.second);
-            Some(Arc::from(text.into_bytes()))
+            Some(Value::from(text.into_bytes()))
         }),
     ),
     line(V::TimeDay, Single(|state| Some(decimal(moment(state).day)))),

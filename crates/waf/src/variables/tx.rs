@@ -1,7 +1,5 @@
 //! Variables that rules set.
 
-use std::sync::Arc;
-
 use portcullis_seclang::vocabulary::Variable as V;
 
 use super::{Line, Meaning::Store, Visit, line};
@@ -20,5 +18,5 @@ fn all(variables: &Variables, visit: &mut Visit<'_>) {
 }
 
 fn find(variables: &Variables, name: &[u8]) -> Option<(Value, Value)> {
-    variables.find(name).map(|member| (Arc::clone(&member.name), Arc::clone(&member.value)))
+    variables.find(name).map(|member| (Value::clone(&member.name), Value::clone(&member.value)))
 }
