@@ -13,14 +13,16 @@ mod rule;
 mod settings;
 pub(crate) mod sieve;
 mod target;
+mod timeline;
 
 pub use action::{Control, Disruption, Effect, Operation, Sanitised, Scope, SetVar, Store};
 pub use ids::{MarkerId, RuleId};
 pub(crate) use names::{ByName, Names};
-pub(crate) use plan::{Course, Outcome, PhasePlan, Plan, Planned, Write};
+pub(crate) use plan::{Course, Outcome, PhasePlan, Plan, Planned, Write, insert};
 pub use portcullis_seclang::template::{Part, Template};
 pub use program::{Program, ProgramFacts, RuleSet, Step};
 pub use rule::{Link, Meta, Place, Rule, Skip, Test};
 pub use settings::{AuditEngine, LimitAction, Settings};
 pub(crate) use sieve::Sieve;
 pub use target::{Exclusion, Regex, Selector, Target};
+pub(crate) use timeline::{Moment, Timeline};

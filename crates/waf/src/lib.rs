@@ -10,6 +10,7 @@ mod compile;
 mod geo;
 pub mod ir;
 pub mod limits;
+pub mod matches;
 pub mod operators;
 pub mod pattern;
 mod reference;
@@ -22,6 +23,7 @@ pub use collections::{Collections, Kind};
 pub use compile::{Engine, Options};
 pub use geo::GeoDatabase;
 pub use ir::{Program, ProgramFacts};
+pub use matches::Matches;
 pub use state::Processor;
 pub use transaction::{
     Clock, Connection, Disposition, Header, Intervention, MatchedRule, MatchedTarget, Mode, Report,

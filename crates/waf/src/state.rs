@@ -19,21 +19,21 @@ pub(crate) use body::Body;
 pub use body::Processor;
 pub(crate) use controls::Controls;
 pub(crate) use hidden::{Hidden, hide};
-pub(crate) use matched::{Matched, full_name};
+pub(crate) use matched::{Last, Matched, full_name};
 pub(crate) use request::Request;
 pub(crate) use response::Response;
 pub(crate) use time::Moment;
 pub(crate) use value::Value;
-pub(crate) use variables::{Touched, Variables};
+pub(crate) use variables::Variables;
 
 use crate::{
     collections::{Collections, Kind},
-    ir::{Program, RuleId},
+    ir::{Course, Program, RuleId},
     transaction::{Clock, Connection},
 };
 
 /// A member of a collection.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Member {
     pub(crate) name: Value,
     pub(crate) value: Value,
@@ -42,6 +42,11 @@ pub(crate) struct Member {
 impl Member {
     pub(crate) fn new(name: &[u8], value: &[u8]) -> Self {
         Self { name: Value::from(name), value: Value::from(value) }
+    }
+
+    /// Bytes of both.
+    pub(crate) fn bytes(&self) -> usize {
+        self.name.len().saturating_add(self.value.len())
     }
 }
 
@@ -96,7 +101,7 @@ impl State {
             begun: clock.unix_time(),
             clock: Ticking(clock),
             controls: Controls::new(program.settings()),
-            tx: Variables::new(Arc::clone(&program.names)),
+            tx: Variables::new(Arc::clone(&program)),
             program,
             connection,
             collections,
@@ -118,6 +123,21 @@ impl State {
     /// Time since the epoch, now.
     pub(crate) fn now(&self) -> Duration {
         self.clock.0.unix_time()
+    }
+
+    /// `MATCHED_VAR` and its name.
+    pub(crate) fn last_match(&self) -> Option<&Member> {
+        match &self.matched.last {
+            Last::None => None,
+            Last::Live(member) => Some(member),
+            Last::Planned { phase, step } => {
+                let phase = self.program.plan.as_ref()?.phases.get(usize::from(*phase).wrapping_sub(1))?;
+                match &phase.steps.get(*step)?.course {
+                    Course::Ahead(outcome) => outcome.last.as_ref(),
+                    Course::Asleep | Course::Run => None,
+                }
+            }
+        }
     }
 
     /// Key of the record that is open in a collection.

@@ -7,6 +7,7 @@ use portcullis_body::Limits;
 use crate::{
     collections::Collections,
     ir::{AuditEngine, LimitAction, Program},
+    matches::Matches,
     reference::Run,
     state::{Processor, Request, State, Value, hide, number},
 };
@@ -160,7 +161,7 @@ pub struct MatchedTarget {
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     /// In the order in which they matched; rules with `nolog` too.
-    pub matched: Vec<MatchedRule>,
+    pub matched: Matches,
     /// The first disruptive action, also when [`Mode::Detect`] kept it from being carried out.
     pub intervention: Option<Intervention>,
     /// Whether the intervention was carried out.

@@ -126,3 +126,57 @@ fn crs_4_at_paranoia_4_is_the_same() {
 fn crs_4_in_detection_only_is_the_same() {
     crs(4, "DetectionOnly", SHARE * 3);
 }
+
+/// Rules in which what is known ahead and what a request changes depend on each other.
+const ENTANGLED: &[&str] = &[
+    // A rule that would have set a variable does not: rules that rest on it are not as planned either.
+    r#"SecAction "id:1,phase:1,pass,nolog,setvar:tx.x=0"
+       SecRule ARGS:x "@rx ^.*$" "id:2,phase:1,pass,nolog,capture,setvar:tx.x=%{tx.0}"
+       SecRule TX:x "@eq 0" "id:3,phase:1,pass,nolog,setvar:tx.y=1"
+       SecRule TX:y "@eq 1" "id:4,phase:1,pass,log,setvar:tx.z=%{tx.y}"
+       SecRule TX:z "@eq 1" "id:5,phase:2,deny""#,
+    // All variables, in the order of their first setting, taken away and set again.
+    r#"SecAction "id:1,phase:1,pass,nolog,setvar:tx.a=1,setvar:tx.b=1,setvar:tx.c=1"
+       SecRule ARGS:x "@streq 0" "id:2,phase:1,pass,nolog,setvar:!tx.a"
+       SecRule ARGS:x "@streq 5" "id:3,phase:1,pass,nolog,setvar:tx.b=5,setvar:!tx.c,setvar:tx.C=6,setvar:tx.other_%{ARGS:x}=7"
+       SecRule TX "@rx ." "id:4,phase:1,pass,log"
+       SecAction "id:5,phase:1,pass,nolog,setvar:tx.a=2,setvar:!tx.b,setvar:tx.B=2"
+       SecRule TX "@rx ." "id:6,phase:2,pass,log"
+       SecRule TX:/^(?:b|other)/ "@rx ." "id:7,phase:2,pass,log"
+       SecRule &TX "@gt 3" "id:8,phase:2,pass,log""#,
+    // Rules are skipped that were counted on.
+    r#"SecAction "id:1,phase:1,pass,nolog,setvar:tx.a=1"
+       SecRule ARGS:x "@streq 5" "id:2,phase:1,pass,nolog,skipAfter:END"
+       SecAction "id:3,phase:1,pass,log,severity:2,auditlog,setvar:tx.a=2,setvar:tx.b=%{tx.a}"
+       SecRule TX:a "@eq 2" "id:4,phase:1,pass,log"
+       SecMarker END
+       SecRule TX:a "@eq 1" "id:5,phase:1,pass,log,setvar:tx.b=+1"
+       SecRule ARGS:x "@rx ." "id:6,phase:1,pass,log,logdata:'%{MATCHED_VAR} %{MATCHED_VAR_NAME} %{HIGHEST_SEVERITY} %{tx.a} %{tx.b}'"
+       SecRule MATCHED_VAR "@eq 5" "id:7,phase:2,pass,log"
+       SecRule HIGHEST_SEVERITY "@eq 2" "id:8,phase:2,pass,log""#,
+    // The last match may be one that was known ahead.
+    r#"SecAction "id:1,phase:1,pass,nolog,setvar:tx.a=7"
+       SecRule ARGS:x "@rx ." "id:2,phase:1,pass,log,severity:4"
+       SecRule TX:a "@eq 7" "id:3,phase:1,pass,log,severity:3"
+       SecRule MATCHED_VAR "@eq 7" "id:4,phase:1,pass,log"
+       SecRule ARGS:x "@streq 5" "id:5,phase:1,pass,nolog,ctl:ruleRemoveById=6"
+       SecRule TX:a "@eq 7" "id:6,phase:2,pass,log,chain,setvar:tx.b=1"
+         SecRule TX:a "@eq 8" "t:none"
+       SecRule TX:b "@eq 1" "id:7,phase:2,pass,log"
+       SecRule MATCHED_VAR_NAME "@rx ^(.*)$" "id:8,phase:5,pass,log,capture,logdata:'%{tx.1} %{HIGHEST_SEVERITY}'""#,
+];
+
+#[test]
+fn what_is_known_ahead_gives_way_to_what_happens() {
+    for text in ENTANGLED {
+        let pair = Pair::of(text);
+        let cases = ["/", "/?x=0", "/?x=5", "/?x=1&x=5", "/?y=1", "/?x="].map(|target| Case {
+            name: target.to_owned(),
+            method: b"GET".to_vec(),
+            target: target.into(),
+            protocol: b"HTTP/1.1".to_vec(),
+            ..Case::default()
+        });
+        pair.compare(cases.iter());
+    }
+}

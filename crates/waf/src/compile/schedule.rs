@@ -14,9 +14,9 @@ use super::{
 use crate::{
     collections::Collections,
     ir::{
-        ByName, Course, Disruption, Effect, Link, MarkerId, Names, Operation, Outcome, Part, PhasePlan, Plan,
-        Planned, Program, Rule, RuleId, RuleSet, Selector, Skip, Step, Store, Template, Write,
-        sieve::MOST_RULES,
+        ByName, Course, Disruption, Effect, Link, MarkerId, Moment, Names, Operation, Outcome, Part,
+        PhasePlan, Plan, Planned, Program, Rule, RuleId, RuleSet, Selector, Skip, Step, Store, Template,
+        Timeline, Write, sieve::MOST_RULES,
     },
     reference::{Run, would_match},
     state::{State, Value},
@@ -110,8 +110,8 @@ impl<'a> Forecast<'a> {
         let program = Arc::clone(self.program);
         let mut skipping_to = None;
         let mut phases: [PhasePlan; 5] = Default::default();
-        for (phase, steps) in phases.iter_mut().zip(&program.phases) {
-            *phase = self.phase(steps, &mut skipping_to)?;
+        for (number, (phase, steps)) in (1..).zip(phases.iter_mut().zip(&program.phases)) {
+            *phase = self.phase(number, steps, &mut skipping_to)?;
         }
         let mut wanted = Vec::new();
         for phase in &phases {
@@ -138,20 +138,12 @@ impl<'a> Forecast<'a> {
                 }
             }
         }
-        for phase in &mut phases {
-            phase.always = vec![0; phase.steps.len().div_ceil(64)];
-            for (at, step) in phase.steps.iter().enumerate() {
-                if let (Course::Ahead(_) | Course::Run, Some(word)) =
-                    (&step.course, phase.always.get_mut(at / 64))
-                {
-                    *word |= 1 << (at % 64);
-                }
-            }
-        }
-        Some(Plan { phases, relied: self.relied, request, response })
+        phases.iter_mut().for_each(PhasePlan::sum_up);
+        let timeline = Timeline::of(&phases, program.names.len());
+        Some(Plan { phases, timeline, relied: self.relied, request, response })
     }
 
-    fn phase(&mut self, steps: &[Step], skipping_to: &mut Option<MarkerId>) -> Option<PhasePlan> {
+    fn phase(&mut self, phase: u8, steps: &[Step], skipping_to: &mut Option<MarkerId>) -> Option<PhasePlan> {
         let program = Arc::clone(self.program);
         let mut plan =
             PhasePlan { dependents: vec![Vec::new(); program.names.len()], ..PhasePlan::default() };
@@ -172,12 +164,18 @@ impl<'a> Forecast<'a> {
                 Step::Rule(id) => *id,
             };
             let rule = program.rule(id)?;
+            self.run.state.tx.stand_at(Moment::new(phase, plan.steps.len()));
             let (course, rests) = self.course(id, rule);
             let expected = match &course {
                 Course::Ahead(outcome) => outcome.matched.is_some(),
                 Course::Run => rule.links.iter().all(|link| link.test.is_none()),
                 Course::Asleep => false,
             };
+            if let Course::Ahead(outcome) = &course
+                && (outcome.last.is_some() || !outcome.writes.is_empty())
+            {
+                self.relied.insert(id);
+            }
             if expected {
                 self.relied.insert(id);
                 match rule.skip {
@@ -289,32 +287,25 @@ impl<'a> Forecast<'a> {
 
     /// Evaluates a rule; nothing if it wrote a variable that has no number.
     fn ahead(&mut self, id: RuleId, rule: &Rule) -> Option<Outcome> {
-        let _ = self.run.state.tx.take_touched();
-        let before = self.run.matched.len();
-        let last = self.run.state.matched.last.take();
+        let others = self.run.state.tx.touched().others;
+        let last = std::mem::take(&mut self.run.state.matched.last);
         let did = self.run.evaluate(id, rule);
-        let matched = self.run.matched.drain(before..).next().filter(|_| did);
-        let set = self.run.state.matched.last.clone();
+        let matched = self.run.matched.pop();
+        let set = self.run.state.last_match().cloned();
         if set.is_none() {
             self.run.state.matched.last = last;
         }
-        let touched = self.run.state.tx.take_touched();
-        if touched.others || did != matched.is_some() {
+        let tx = &self.run.state.tx;
+        if tx.touched().others != others || did != matched.is_some() {
             return None;
         }
-        let mut writes: Vec<Write> = Vec::new();
-        for number in touched.numbers {
-            if writes.iter().any(|write| write.number == number) {
-                continue;
-            }
-            let (name, ()) = self.program.names.iter().nth(usize::from(number))?;
-            let member = self.run.state.tx.find(name);
-            writes.push(Write {
-                number,
-                name: member.map_or_else(|| Value::from(name), |member| Value::clone(&member.name)),
-                value: member.map(|member| Value::clone(&member.value)),
-            });
-        }
+        let writes = tx.changed_now().into_iter().map(|(number, member, order)| Write {
+            number,
+            name: Value::clone(&member.name),
+            value: order.map(|_| Value::clone(&member.value)),
+            order: order.unwrap_or_default(),
+        });
+        let writes = writes.collect();
         Some(Outcome { matched, last: set, writes })
     }
 }

@@ -4,7 +4,7 @@
 //! and what they do then. It is a forecast, never an assumption: a rule that rests on a variable which the request changed is evaluated,
 //! and when rules are skipped or removed that the plan counts on, the phase goes on without it.
 
-use super::{RuleId, RuleSet, Sieve};
+use super::{RuleId, RuleSet, Sieve, Timeline};
 use crate::{
     state::{Member, Value},
     transaction::MatchedRule,
@@ -14,7 +14,9 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) phases: [PhasePlan; 5],
-    /// Rules that match in the forecast: without one of them it does not hold.
+    /// What they make of the variables of `TX`.
+    pub(crate) timeline: Timeline,
+    /// Rules that match in the forecast, or do something before they fail: without one of them it does not hold.
     pub(crate) relied: RuleSet,
     /// Which rules values of the request wake.
     pub(crate) request: Sieve,
@@ -27,8 +29,18 @@ pub(crate) struct Plan {
 pub(crate) struct PhasePlan {
     /// Rules that are met, in order. At most 65,535.
     pub(crate) steps: Vec<Planned>,
-    /// Steps that are gone through in any case, a bit each.
+    /// Steps that are evaluated in any case, a bit each.
     pub(crate) always: Vec<u64>,
+    /// Steps that were evaluated ahead, a bit each.
+    pub(crate) ahead: Vec<u64>,
+    /// How many rules match ahead in front of each step, and behind the last.
+    pub(crate) told: Vec<u16>,
+    /// Behind the last step in front of each that sets `MATCHED_VAR` ahead; 0 if none does.
+    pub(crate) last: Vec<u16>,
+    /// Steps that match ahead and have a severity.
+    pub(crate) severities: Vec<(u16, u8)>,
+    /// Steps that match ahead and ask for the audit log.
+    pub(crate) audited: Vec<u16>,
     /// Steps that rest on a variable of `TX`, by its number.
     pub(crate) dependents: Vec<Vec<u16>>,
     /// Steps that rest on all of `TX`.
@@ -50,6 +62,56 @@ pub(crate) struct Planned {
     pub(crate) lands: Option<usize>,
     /// Whether it may remove rules or targets.
     pub(crate) controls: bool,
+}
+
+impl PhasePlan {
+    /// Sums up what its steps do ahead.
+    pub(crate) fn sum_up(&mut self) {
+        let words = self.steps.len().div_ceil(64);
+        (self.always, self.ahead) = (vec![0; words], vec![0; words]);
+        let (mut told, mut last) = (0, 0);
+        for (at, step) in self.steps.iter().enumerate() {
+            self.told.push(told);
+            self.last.push(last);
+            let Ok(number) = u16::try_from(at) else { continue };
+            let outcome = match &step.course {
+                Course::Ahead(outcome) => outcome,
+                Course::Asleep => continue,
+                Course::Run => {
+                    insert(&mut self.always, number);
+                    continue;
+                }
+            };
+            insert(&mut self.ahead, number);
+            if outcome.last.is_some() {
+                last = number + 1;
+            }
+            if let Some(matched) = &outcome.matched {
+                told += 1;
+                self.severities.extend(matched.severity.map(|severity| (number, severity)));
+                self.audited.extend(matched.audited.then_some(number));
+            }
+        }
+        self.told.push(told);
+        self.last.push(last);
+    }
+}
+
+/// Adds a step to a set of bits.
+pub(crate) fn insert(bits: &mut [u64], at: u16) {
+    if let Some(word) = bits.get_mut(usize::from(at / 64)) {
+        *word |= 1 << (at % 64);
+    }
+}
+
+impl Planned {
+    /// The rule as it is told, if it matched ahead.
+    pub(crate) fn told_ahead(&self) -> Option<&MatchedRule> {
+        match &self.course {
+            Course::Ahead(outcome) => outcome.matched.as_ref(),
+            Course::Asleep | Course::Run => None,
+        }
+    }
 }
 
 /// How a step is taken.
@@ -80,4 +142,6 @@ pub(crate) struct Write {
     pub(crate) name: Value,
     /// Absent when it was unset.
     pub(crate) value: Option<Value>,
+    /// Its place among all variables: when it was set first.
+    pub(crate) order: u64,
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::expand;
 use crate::{
     ir::{Disruption, MarkerId, Program, Rule, Scope, Skip, Step},
+    matches::Matches,
     state::State,
-    transaction::{Disposition, Intervention, MatchedRule, Mode, Verdict},
+    transaction::{Disposition, Intervention, Mode, Verdict},
     vm::Planned,
 };
 
@@ -17,7 +18,7 @@ pub(crate) struct Run {
     /// What the configuration allows at most.
     pub(super) mode: Mode,
     pub(crate) keeps_values: bool,
-    pub(crate) matched: Vec<MatchedRule>,
+    pub(crate) matched: Matches,
     pub(super) intervention: Option<Intervention>,
     pub(super) enforced: bool,
     /// A rule with `auditlog` matched.
@@ -33,11 +34,10 @@ impl Run {
     pub(crate) fn new(state: State, mode: Mode) -> Self {
         Self {
             forecast: Planned::new(&state.program),
+            matched: Matches::of(Arc::clone(&state.program)),
             state,
             mode,
             keeps_values: false,
-            // An ordinary request matches some 90 rules of the CRS, most of which only say what the set-up is.
-            matched: Vec::with_capacity(128),
             intervention: None,
             enforced: false,
             audited: false,
@@ -60,7 +60,7 @@ impl Run {
     }
 
     /// What matched, what was decided, whether that was enforced, whether a match asked for the audit log.
-    pub(crate) fn outcome(self) -> (State, Vec<MatchedRule>, Option<Intervention>, bool, bool) {
+    pub(crate) fn outcome(self) -> (State, Matches, Option<Intervention>, bool, bool) {
         (self.state, self.matched, self.intervention, self.enforced, self.audited)
     }
 
@@ -80,7 +80,10 @@ impl Run {
         let program = Arc::clone(&self.state.program);
         match &program.plan {
             Some(plan) if self.forecast.holds_for(phase) => self.planned(&program, plan, phase),
-            _ => self.walk(&program, phase, 0, None),
+            _ => {
+                self.abandon();
+                self.walk(&program, phase, 0, None);
+            }
         }
         if phase < 5 && (self.state.tx.overflowed() || self.state.matched.overflowed) {
             // What could not be kept may be what counts: refuse rather than guess.

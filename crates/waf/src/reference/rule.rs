@@ -191,9 +191,6 @@ impl Run {
 
     fn record(&mut self, rule: &Rule, told: Told) {
         self.audited |= rule.meta.audit;
-        if self.matched.len() >= limits::MATCHED_RULES {
-            return;
-        }
         self.matched.push(MatchedRule {
             id: rule.id,
             phase: rule.phase,

@@ -9,7 +9,8 @@ use super::{Matched, State, full_name};
 use crate::{
     ir::{Part, Sanitised, Template},
     limits,
-    transaction::{MatchedRule, MatchedTarget},
+    matches::Matches,
+    transaction::MatchedTarget,
 };
 
 /// Stands for what is hidden.
@@ -79,13 +80,13 @@ impl Hidden {
 }
 
 /// Takes hidden values out of the expanded texts of a report.
-pub(crate) fn hide(state: &State, matched: &mut [MatchedRule]) {
+pub(crate) fn hide(state: &State, matched: &mut Matches) {
     let hidden = &state.hidden;
     if hidden.names.is_empty() {
         return;
     }
     let values = values(state);
-    for report in matched {
+    matched.for_each_mut(|report| {
         let touched = hidden.everything
             || report.targets.len() >= limits::MATCHED_TARGETS
             || report.targets.iter().any(|target| hidden.touches(target));
@@ -100,7 +101,7 @@ pub(crate) fn hide(state: &State, matched: &mut [MatchedRule]) {
                 values.iter().for_each(|value| cut_out(text, value));
             }
         }
-    }
+    });
 }
 
 fn masked(template: &Template) -> Vec<u8> {

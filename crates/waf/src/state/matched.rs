@@ -9,10 +9,22 @@ use crate::limits;
 /// a rule that did not match. `MATCHED_VAR` stays until the next match. Values are the transformed ones.
 #[derive(Debug, Default)]
 pub(crate) struct Matched {
-    pub(crate) last: Option<Member>,
+    pub(crate) last: Last,
     pub(crate) all: Vec<Member>,
     /// Something matched that the links behind cannot see any more.
     pub(crate) overflowed: bool,
+}
+
+/// The last match.
+#[derive(Debug, Default)]
+pub(crate) enum Last {
+    /// There was none.
+    #[default]
+    None,
+    /// Its name and value.
+    Live(Member),
+    /// A step of the plan.
+    Planned { phase: u8, step: usize },
 }
 
 impl Matched {
@@ -27,7 +39,7 @@ impl Matched {
         } else {
             self.overflowed = true;
         }
-        self.last = Some(member);
+        self.last = Last::Live(member);
     }
 }
 

@@ -1,49 +1,71 @@
 //! A store of variables that rules write: `TX` and `ENV`.
 //!
 //! Names are found without regard to ASCII case and shown as first written (trap 10). Iteration follows the order of first setting.
-//! Bounded: what does not fit is not stored, and [`Variables::overflowed`] says so, upon which the transaction is refused. Every change is
-//! noted until [`Variables::take_touched`] asks: what was computed ahead of a request may rest on the old value.
+//! Bounded: what does not fit is not stored, and [`Variables::overflowed`] says so, upon which the transaction is refused.
+//!
+//! While a plan is in force a variable that the request did not touch is what the plan says it is at the moment at hand: nothing is
+//! written for it. From the first change on it is kept here. What was touched is told to whoever computed ahead ([`Variables::touched`]).
 
-use std::collections::HashMap;
+use std::{
+    hash::{BuildHasher, Hasher},
+    sync::{Arc, LazyLock},
+};
+
+use ahash::RandomState;
+use hashbrown::HashTable;
 
 use super::{Member, Value};
-use crate::{ir::Names, limits};
+use crate::{
+    ir::{Moment, Program, Timeline},
+    limits,
+};
 
 #[derive(Debug, Default)]
 pub(crate) struct Variables {
-    names: Names,
-    /// Position in `members` plus one, by number of the name; 0 is unset.
+    /// Whose names have numbers; `ENV` has none.
+    program: Option<Arc<Program>>,
+    /// The plan is in force.
+    planned: bool,
+    at: Moment,
+    ticks: u32,
+    /// Position in `kept` plus one, by number of the name; 0 is as planned.
     numbered: Vec<u32>,
-    /// Positions of names without a number.
-    others: HashMap<Box<[u8]>, usize>,
-    /// Removed ones leave a gap, so that positions stay valid.
-    members: Vec<Option<Member>>,
+    /// Positions of names without a number. Names may be the client's: the hash is keyed.
+    others: HashTable<u32>,
+    kept: Vec<Kept>,
+    /// Set ones among them, and their bytes.
     count: usize,
     bytes: usize,
     overflowed: bool,
     touched: Touched,
 }
 
+/// A variable that was touched.
+#[derive(Debug)]
+struct Kept {
+    member: Member,
+    number: Option<u16>,
+    /// Unset ones without a number are gaps, so that positions stay valid.
+    is_set: bool,
+    /// When it was set first.
+    order: u64,
+    /// When it was changed last.
+    changed: Moment,
+}
+
 /// What was changed.
 #[derive(Debug, Default)]
 pub(crate) struct Touched {
-    /// Numbers of names.
+    /// Numbers of names, each once.
     pub(crate) numbers: Vec<u16>,
-    /// A name without a number.
-    pub(crate) others: bool,
-}
-
-impl Touched {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.numbers.is_empty() && !self.others
-    }
+    /// How often a name without a number was changed.
+    pub(crate) others: usize,
 }
 
 impl Variables {
-    pub(crate) fn new(names: Names) -> Self {
-        let numbered = vec![0; names.len()];
-        let members = Vec::with_capacity(names.len());
-        Self { names, numbered, members, ..Self::default() }
+    pub(crate) fn new(program: Arc<Program>) -> Self {
+        let numbered = vec![0; program.names.len()];
+        Self { planned: program.plan.is_some(), program: Some(program), numbered, ..Self::default() }
     }
 
     /// Whether something could not be stored.
@@ -51,128 +73,247 @@ impl Variables {
         self.overflowed
     }
 
-    pub(crate) fn find(&self, name: &[u8]) -> Option<&Member> {
-        let at = match self.names.position(name) {
-            Some(number) => self.numbered_at(number)?,
-            None if self.others.is_empty() => return None,
-            None => *self.others.get(name.to_ascii_lowercase().as_slice())?,
-        };
-        self.members.get(at).and_then(Option::as_ref)
+    /// What was touched so far.
+    pub(crate) fn touched(&self) -> &Touched {
+        &self.touched
     }
 
+    /// Goes on to a moment of the plan: what it writes in front of it is seen from now on.
+    pub(crate) fn stand_at(&mut self, at: Moment) {
+        self.at = at;
+    }
+
+    /// Keeps everything as it is at this moment: the plan is in force no more.
+    pub(crate) fn release(&mut self) {
+        if self.planned {
+            for number in 0..self.numbered.len() {
+                if self.planned_at(number).is_some() {
+                    self.pin(number);
+                }
+            }
+            self.planned = false;
+        }
+        self.at = Moment::END;
+    }
+
+    /// Keeps a variable as it is at this moment, whatever the plan says of it later.
+    pub(crate) fn pin(&mut self, number: usize) {
+        if self.numbered.get(number) != Some(&0) {
+            return;
+        }
+        let planned = self.planned_at(number);
+        let (member, is_set, order) = match planned {
+            Some((member, order)) => (member.clone(), true, order),
+            None => (Member::default(), false, 0),
+        };
+        self.count += usize::from(is_set);
+        self.bytes = self.bytes.saturating_add(member.bytes());
+        let number = u16::try_from(number).ok();
+        self.push(Kept { member, number, is_set, order, changed: Moment::default() });
+        self.touched.numbers.extend(number);
+    }
+
+    pub(crate) fn find(&self, name: &[u8]) -> Option<&Member> {
+        match self.number(name) {
+            Some(number) => self.find_numbered(number),
+            None => self.kept.get(self.other(name)?).map(|kept| &kept.member),
+        }
+    }
+
+    fn find_numbered(&self, number: usize) -> Option<&Member> {
+        match usize::try_from(*self.numbered.get(number)?).ok()?.checked_sub(1) {
+            Some(at) => self.kept.get(at).filter(|kept| kept.is_set).map(|kept| &kept.member),
+            None => self.planned_at(number).map(|(member, _)| member),
+        }
+    }
+
+    /// All variables, in the order in which they were set first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Member> {
-        self.members.iter().flatten()
+        let kept = self.kept.iter().filter(|kept| kept.is_set).map(|kept| (kept.order, &kept.member));
+        let untouched = self.numbered.iter().enumerate().filter(|(_, at)| **at == 0);
+        let planned = untouched.filter_map(|(number, _)| self.planned_at(number));
+        let mut all: Vec<(u64, &Member)> =
+            kept.chain(planned.map(|(member, order)| (order, member))).collect();
+        all.sort_unstable_by_key(|(order, _)| *order);
+        all.into_iter().map(|(_, member)| member)
     }
 
     pub(crate) fn set(&mut self, name: &[u8], value: Value) {
-        let number = self.names.position(name);
-        self.note(number);
-        let at = match number {
-            Some(number) => self.numbered_at(number),
-            None => self.others.get(name.to_ascii_lowercase().as_slice()).copied(),
+        let number = self.number(name);
+        let at = self.touch(number, name);
+        let Some(kept) = at.and_then(|at| self.kept.get_mut(at)).filter(|kept| kept.is_set) else {
+            return self.add(number, at, name, value);
         };
-        if let Some(member) = at.and_then(|at| self.members.get_mut(at)).and_then(Option::as_mut) {
-            let bytes = self.bytes.saturating_sub(member.value.len()).saturating_add(value.len());
-            if bytes > limits::VARIABLE_BYTES {
-                self.overflowed = true;
-                return;
-            }
-            self.bytes = bytes;
-            member.value = value;
-            return;
-        }
-        self.add(number, Value::from(name), value);
-    }
-
-    /// Sets a variable to what was known ahead; it does not count as touched.
-    pub(crate) fn set_ahead(&mut self, number: u16, name: &Value, value: &Value) {
-        let at = self.numbered_at(usize::from(number));
-        match at.and_then(|at| self.members.get_mut(at)).and_then(Option::as_mut) {
-            Some(member) => {
-                self.bytes = self.bytes.saturating_sub(member.value.len()).saturating_add(value.len());
-                member.value = Value::clone(value);
-            }
-            None => self.add(Some(usize::from(number)), Value::clone(name), Value::clone(value)),
-        }
-    }
-
-    fn add(&mut self, number: Option<usize>, name: Value, value: Value) {
-        let bytes = self.bytes.saturating_add(name.len()).saturating_add(value.len());
-        if self.count >= limits::VARIABLES || bytes > limits::VARIABLE_BYTES {
+        let old = kept.member.value.len();
+        let (_, bytes) = self.extent(value.len());
+        if bytes.saturating_sub(old) > limits::VARIABLE_BYTES {
             self.overflowed = true;
             return;
         }
-        self.bytes = bytes;
-        if self.members.len() > 2 * self.count + 64 {
-            self.close_gaps();
+        self.bytes = self.bytes.saturating_sub(old).saturating_add(value.len());
+        if let Some(kept) = at.and_then(|at| self.kept.get_mut(at)) {
+            kept.member.value = value;
+            kept.changed = self.at;
         }
-        self.place(number, &name, self.members.len());
+    }
+
+    /// Adds a variable that is not set, at its place if it has one.
+    fn add(&mut self, number: Option<usize>, at: Option<usize>, name: &[u8], value: Value) {
+        let (members, bytes) = self.extent(name.len().saturating_add(value.len()));
+        if members >= limits::VARIABLES || bytes > limits::VARIABLE_BYTES {
+            self.overflowed = true;
+            return;
+        }
         self.count += 1;
-        self.members.push(Some(Member { name, value }));
+        self.bytes = self.bytes.saturating_add(name.len()).saturating_add(value.len());
+        self.ticks = self.ticks.wrapping_add(1);
+        let kept = Kept {
+            member: Member { name: Value::from(name), value },
+            number: number.and_then(|number| u16::try_from(number).ok()),
+            is_set: true,
+            order: self.at.order(self.ticks),
+            changed: self.at,
+        };
+        match at.and_then(|at| self.kept.get_mut(at)) {
+            Some(place) => *place = kept,
+            None => self.push(kept),
+        }
     }
 
     pub(crate) fn unset(&mut self, name: &[u8]) {
-        let number = self.names.position(name);
-        let removed = match number {
-            Some(number) => self
-                .numbered
-                .get_mut(number)
-                .and_then(|at| usize::try_from(std::mem::take(at)).ok())
-                .and_then(|at| at.checked_sub(1)),
-            None => self.others.remove(name.to_ascii_lowercase().as_slice()),
+        let number = self.number(name);
+        let is_set = match number {
+            Some(number) => self.find_numbered(number).is_some(),
+            None => self.other(name).is_some(),
         };
-        if let Some(member) = removed.and_then(|at| self.members.get_mut(at)).and_then(Option::take) {
-            self.note(number);
+        if !is_set {
+            return;
+        }
+        let at = self.touch(number, name);
+        if let Some(kept) = at.and_then(|at| self.kept.get_mut(at)) {
+            kept.is_set = false;
+            kept.changed = self.at;
             self.count -= 1;
-            self.bytes = self.bytes.saturating_sub(member.name.len() + member.value.len());
+            self.bytes = self.bytes.saturating_sub(kept.member.bytes());
+            kept.member = Member::default();
+        }
+        if let (None, Some(at)) = (number, at) {
+            let at = u32::try_from(at).unwrap_or(u32::MAX);
+            if let Ok(place) = self.others.find_entry(hash(name), |other| *other == at) {
+                place.remove();
+            }
         }
     }
 
-    /// Unsets a variable as was known ahead; it does not count as touched.
-    pub(crate) fn unset_ahead(&mut self, number: u16) {
-        let at = self.numbered.get_mut(usize::from(number)).map(std::mem::take);
-        let at = at.and_then(|at| usize::try_from(at).ok()).and_then(|at| at.checked_sub(1));
-        if let Some(member) = at.and_then(|at| self.members.get_mut(at)).and_then(Option::take) {
-            self.count -= 1;
-            self.bytes = self.bytes.saturating_sub(member.name.len() + member.value.len());
+    /// Variables with a number that were changed at this very moment: how they are now, and since when if they are set.
+    pub(crate) fn changed_now(&self) -> Vec<(u16, &Member, Option<u64>)> {
+        self.kept
+            .iter()
+            .filter(|kept| kept.changed == self.at)
+            .filter_map(|kept| Some((kept.number?, &kept.member, kept.is_set.then_some(kept.order))))
+            .collect()
+    }
+
+    fn number(&self, name: &[u8]) -> Option<usize> {
+        self.program.as_ref()?.names.position(name)
+    }
+
+    fn timeline(&self) -> Option<&Timeline> {
+        let program = self.program.as_ref().filter(|_| self.planned)?;
+        program.plan.as_ref().map(|plan| &plan.timeline)
+    }
+
+    fn planned_at(&self, number: usize) -> Option<(&Member, u64)> {
+        let change = self.timeline()?.at(number, self.at)?;
+        change.member.as_ref().map(|member| (member, change.order))
+    }
+
+    /// Number of variables, and their bytes with so many more. They are counted exactly only where that matters.
+    fn extent(&self, more: usize) -> (usize, usize) {
+        let bytes = self.bytes.saturating_add(more);
+        let Some(timeline) = self.timeline() else { return (self.count, bytes) };
+        let at_most = (self.count + timeline.members, bytes.saturating_add(timeline.bytes));
+        if at_most.0 < limits::VARIABLES && at_most.1 <= limits::VARIABLE_BYTES {
+            return at_most;
         }
+        let untouched = self.numbered.iter().enumerate().filter(|(_, at)| **at == 0);
+        let planned = untouched.filter_map(|(number, _)| self.planned_at(number));
+        planned.fold((self.count, bytes), |(count, bytes), (member, _)| (count + 1, bytes + member.bytes()))
     }
 
-    /// What was changed since the last time.
-    pub(crate) fn take_touched(&mut self) -> Touched {
-        std::mem::take(&mut self.touched)
-    }
-
-    fn note(&mut self, number: Option<usize>) {
-        match number.and_then(|number| u16::try_from(number).ok()) {
-            Some(number) => self.touched.numbers.push(number),
-            None => self.touched.others = true,
-        }
-    }
-
-    fn numbered_at(&self, number: usize) -> Option<usize> {
+    /// Notes a change. Gives the place of the variable, if it has one.
+    fn touch(&mut self, number: Option<usize>, name: &[u8]) -> Option<usize> {
+        let Some(number) = number else {
+            self.touched.others += 1;
+            return self.other(name);
+        };
+        self.pin(number);
         usize::try_from(*self.numbered.get(number)?).ok()?.checked_sub(1)
     }
 
-    fn place(&mut self, number: Option<usize>, name: &[u8], at: usize) {
-        match number.and_then(|number| self.numbered.get_mut(number)) {
+    /// The position of a name without a number.
+    fn other(&self, name: &[u8]) -> Option<usize> {
+        if self.others.is_empty() {
+            return None;
+        }
+        let is_it = |at: &u32| {
+            self.kept.get(*at as usize).is_some_and(|kept| kept.member.name.eq_ignore_ascii_case(name))
+        };
+        self.others.find(hash(name), is_it).map(|at| *at as usize)
+    }
+
+    fn push(&mut self, kept: Kept) {
+        if self.kept.len() > 2 * self.count + self.numbered.len() + 64 {
+            self.close_gaps();
+        }
+        self.place(&kept, self.kept.len());
+        self.kept.push(kept);
+    }
+
+    fn place(&mut self, kept: &Kept, at: usize) {
+        match kept.number.and_then(|number| self.numbered.get_mut(usize::from(number))) {
             Some(place) => *place = u32::try_from(at + 1).unwrap_or(u32::MAX),
             None => {
-                self.others.insert(name.to_ascii_lowercase().into_boxed_slice(), at);
+                let all = &self.kept;
+                let again = |at: &u32| all.get(*at as usize).map_or(0, |kept| hash(&kept.member.name));
+                let at = u32::try_from(at).unwrap_or(u32::MAX);
+                self.others.insert_unique(hash(&kept.member.name), at, again);
             }
         }
     }
 
     fn close_gaps(&mut self) {
-        self.members.retain(Option::is_some);
+        let mut kept = std::mem::take(&mut self.kept);
+        kept.retain(|kept| kept.is_set || kept.number.is_some());
         self.others.clear();
-        self.numbered.fill(0);
-        let names: Vec<Value> =
-            self.members.iter().flatten().map(|member| Value::clone(&member.name)).collect();
-        for (at, name) in names.iter().enumerate() {
-            self.place(self.names.position(name), name, at);
+        for kept in kept {
+            self.place(&kept, self.kept.len());
+            self.kept.push(kept);
         }
     }
+}
+
+/// Of a name, ASCII case ignored.
+fn hash(name: &[u8]) -> u64 {
+    static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    let (chunks, rest) = name.as_chunks::<8>();
+    let mut state = KEY.build_hasher();
+    for chunk in chunks {
+        state.write_u64(lower(u64::from_le_bytes(*chunk)));
+    }
+    let tail = rest.iter().fold(0, |tail, byte| tail << 8 | u64::from(*byte));
+    state.write_u64(lower(tail));
+    state.write_usize(name.len());
+    state.finish()
+}
+
+/// Eight bytes in lower case at once: the high bit of a byte tells that it is an upper case letter, and a quarter of it is the difference.
+fn lower(bytes: u64) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let low = bytes & (0x7f * EACH);
+    let from_a = low + (0x80 - u64::from(b'A')) * EACH;
+    let beyond_z = low + (0x7f - u64::from(b'Z')) * EACH;
+    bytes | ((from_a ^ beyond_z) & !bytes & (0x80 * EACH)) >> 2
 }
 
 #[cfg(test)]
@@ -195,13 +336,23 @@ mod tests {
     }
 
     #[test]
+    fn letters_alone_are_folded() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        for eight in bytes.as_chunks::<8>().0 {
+            let mut expected = *eight;
+            expected.make_ascii_lowercase();
+            assert_eq!(lower(u64::from_le_bytes(*eight)), u64::from_le_bytes(expected));
+        }
+    }
+
+    #[test]
     fn setting_and_unsetting_without_end_takes_no_room() {
         let mut variables = Variables::default();
         for _ in 0..100_000 {
             variables.set(b"x", value("1"));
             variables.unset(b"x");
         }
-        assert!(variables.members.len() < 200);
+        assert!(variables.kept.len() < 200);
         assert_eq!(variables.bytes, 0);
     }
 
@@ -213,5 +364,18 @@ mod tests {
         }
         assert!(variables.overflowed());
         assert_eq!(variables.iter().count(), limits::VARIABLES);
+    }
+
+    #[test]
+    fn order_is_that_of_first_setting() {
+        let mut variables = Variables::default();
+        for name in ["a", "b", "c"] {
+            variables.set(name.as_bytes(), value("1"));
+        }
+        variables.set(b"a", value("2"));
+        variables.unset(b"b");
+        variables.set(b"B", value("3"));
+        let names: Vec<&[u8]> = variables.iter().map(|member| &*member.name).collect();
+        assert_eq!(names, [&b"a"[..], b"c", b"B"]);
     }
 }

@@ -4,10 +4,9 @@
 
 use super::{matcher, scratch};
 use crate::{
-    ir::{Course, Disruption, Outcome, PhasePlan, Plan, Program, RuleId, Skip, sieve::When},
-    limits,
+    ir::{Course, Disruption, Moment, PhasePlan, Plan, Program, Skip, insert, sieve::When},
     reference::Run,
-    state::Touched,
+    state::{Last, Variables},
     transaction::Mode,
 };
 
@@ -16,27 +15,27 @@ use crate::{
 pub(crate) struct Planned {
     /// The phase that is due; 0 when the plan no longer holds.
     due: u8,
-    /// Variables of `TX` that are not as the plan has them, by number.
-    changed: Vec<u16>,
-    /// Another variable of `TX` was changed.
-    others_changed: bool,
+    /// Variables of `TX` that are known to be touched: those with numbers, others.
+    noted: (usize, bool),
     /// Steps that values have woken, by phase.
     woken: [Vec<u64>; 5],
     /// Steps to be taken in this phase.
     awake: Vec<u64>,
     /// Steps among them whose forecast does not hold.
     open: Vec<u64>,
+    /// What the steps in front of this one did ahead is done.
+    done: usize,
 }
 
 impl Planned {
     pub(crate) fn new(program: &Program) -> Self {
         Self {
             due: u8::from(program.plan.is_some()),
-            changed: Vec::new(),
-            others_changed: false,
+            noted: (0, false),
             woken: Default::default(),
             awake: Vec::new(),
             open: Vec::new(),
+            done: 0,
         }
     }
 
@@ -47,67 +46,61 @@ impl Planned {
         holds
     }
 
-    pub(crate) fn give_up(&mut self) {
-        self.due = 0;
-    }
-
-    fn wake(&mut self, plan: &PhasePlan, phase: u8) {
+    fn wake(&mut self, plan: &PhasePlan, phase: u8, tx: &Variables, keeps_values: bool) {
+        self.done = 0;
         self.awake.clone_from(&plan.always);
         self.open.clear();
         self.open.resize(plan.always.len(), 0);
         if let Some(woken) = self.woken.get(usize::from(phase).wrapping_sub(1)) {
             self.awake.iter_mut().zip(woken).for_each(|(word, woken)| *word |= woken);
         }
-        let changed = std::mem::take(&mut self.changed);
-        for number in &changed {
-            self.reopen(plan, *number);
+        if keeps_values {
+            // What a text says depends on the request.
+            self.awake.iter_mut().zip(&plan.ahead).for_each(|(word, ahead)| *word |= ahead);
+            self.open.copy_from_slice(&plan.ahead);
         }
-        self.changed = changed;
-        if !self.changed.is_empty() || self.others_changed {
-            self.reopen_readers(plan);
-        }
+        self.noted = (0, false);
+        self.note(plan, tx);
     }
 
-    /// Steps that rest on a variable are evaluated, whatever the plan says of them.
-    fn reopen(&mut self, plan: &PhasePlan, number: u16) {
-        for step in plan.dependents.get(usize::from(number)).into_iter().flatten() {
-            set(&mut self.awake, *step);
-            set(&mut self.open, *step);
+    /// Opens what rests on variables that were touched since the last time.
+    fn note(&mut self, plan: &PhasePlan, tx: &Variables) {
+        let touched = tx.touched();
+        let (numbers, others) =
+            std::mem::replace(&mut self.noted, (touched.numbers.len(), touched.others > 0));
+        if self.noted == (numbers, others) {
+            return;
         }
-    }
-
-    fn reopen_readers(&mut self, plan: &PhasePlan) {
-        for step in &plan.readers {
-            set(&mut self.awake, *step);
-            set(&mut self.open, *step);
-        }
-    }
-
-    fn note(&mut self, plan: &PhasePlan, touched: &Touched) {
-        for number in &touched.numbers {
-            if !self.changed.contains(number) {
-                self.changed.push(*number);
-                self.reopen(plan, *number);
+        for number in touched.numbers.get(numbers..).unwrap_or_default() {
+            for step in plan.dependents.get(usize::from(*number)).into_iter().flatten() {
+                self.reopen(*step);
             }
         }
-        self.others_changed |= touched.others;
-        self.reopen_readers(plan);
+        plan.readers.iter().for_each(|step| self.reopen(*step));
+    }
+
+    /// A step is evaluated, whatever the plan says of it.
+    fn reopen(&mut self, step: u16) {
+        insert(&mut self.awake, step);
+        insert(&mut self.open, step);
     }
 
     /// Leaves out the steps behind `at` that stand in front of a position: what they would have written is not as planned. Gives the step
     /// that comes next, or nothing when one of them would have led further: rules that the plan does not have are met then.
-    fn leave_out(&mut self, plan: &PhasePlan, at: usize, lands: usize) -> Option<usize> {
+    fn leave_out(&mut self, plan: &PhasePlan, at: usize, lands: usize, tx: &mut Variables) -> Option<usize> {
         let end = plan.steps.partition_point(|step| step.position < lands);
-        let mut touched = Touched::default();
-        for step in plan.steps.get(at + 1..end)? {
-            if step.expected && step.skips && step.lands.is_none_or(|further| further > lands) {
-                return None;
-            }
-            if let Course::Ahead(outcome) = &step.course {
-                touched.numbers.extend(outcome.writes.iter().map(|write| write.number));
-            }
+        let left_out = plan.steps.get(at + 1..end)?;
+        let leads_on = |step: &crate::ir::Planned| {
+            step.expected && step.skips && step.lands.is_none_or(|further| further > lands)
+        };
+        if left_out.iter().any(leads_on) {
+            return None;
         }
-        self.note(plan, &touched);
+        for step in left_out {
+            pin(&step.course, tx);
+        }
+        self.note(plan, tx);
+        self.done = end;
         Some(end)
     }
 
@@ -127,9 +120,10 @@ impl Planned {
     }
 }
 
-fn set(bits: &mut [u64], at: u16) {
-    if let Some(word) = bits.get_mut(usize::from(at / 64)) {
-        *word |= 1 << (at % 64);
+/// Keeps the variables that a step writes ahead as they are: it does not write them, or otherwise.
+fn pin(course: &Course, tx: &mut Variables) {
+    if let Course::Ahead(outcome) = course {
+        outcome.writes.iter().for_each(|write| tx.pin(usize::from(write.number)));
     }
 }
 
@@ -138,50 +132,50 @@ impl Run {
     pub(crate) fn planned(&mut self, program: &Program, plan: &Plan, phase: u8) {
         self.sift(plan, phase);
         let Some(phase_plan) = plan.phases.get(usize::from(phase).wrapping_sub(1)) else { return };
-        self.forecast.wake(phase_plan, phase);
+        self.forecast.wake(phase_plan, phase, &self.state.tx, self.keeps_values);
         let mut from = 0;
         while let Some(at) = self.forecast.next(from) {
             from = at + 1;
             let Some(step) = phase_plan.steps.get(at) else { break };
-            if let Course::Ahead(outcome) = &step.course
-                && !self.forecast.is_open(at)
-                && !self.keeps_values
-            {
-                self.take_over(step.rule, outcome);
-                continue;
+            self.catch_up(phase_plan, phase, at);
+            if self.forecast.is_open(at) {
+                pin(&step.course, &mut self.state.tx);
             }
-            if self.state.controls.removes(step.rule) {
-                continue;
-            }
-            let Some(rule) = program.rule(step.rule) else { continue };
-            let matched = self.evaluate(step.rule, rule);
-            let touched = self.state.tx.take_touched();
-            if !touched.is_empty() {
-                self.forecast.note(phase_plan, &touched);
-            }
+            let rule = program.rule(step.rule).filter(|_| !self.state.controls.removes(step.rule));
+            let matched = rule.is_some_and(|rule| self.evaluate(step.rule, rule));
+            self.forecast.note(phase_plan, &self.state.tx);
+            let Some(rule) = rule else { continue };
             if matched {
                 if rule.disruption != Disruption::Pass && self.disrupt(rule, phase)
                     || self.mode() == Mode::Off
                 {
                     self.skip(rule.skip);
-                    return self.forecast.give_up();
+                    return self.abandon();
                 }
                 if step.controls && self.state.controls.spoils(&plan.relied) {
-                    self.forecast.give_up();
+                    self.abandon();
                     return self.walk(program, phase, step.position + 1, rule.skip);
                 }
             }
             if matched != step.expected && rule.skip.is_some() {
                 let lands = step.lands.filter(|_| matched);
-                match lands.and_then(|lands| self.forecast.leave_out(phase_plan, at, lands)) {
+                let tx = &mut self.state.tx;
+                match lands.and_then(|lands| self.forecast.leave_out(phase_plan, at, lands, tx)) {
                     Some(next) => from = next,
                     None => {
-                        self.forecast.give_up();
+                        self.abandon();
                         return self.walk(program, phase, step.position + 1, rule.skip.filter(|_| matched));
                     }
                 }
             }
         }
+        self.catch_up(phase_plan, phase, phase_plan.steps.len());
+    }
+
+    /// Goes on without the plan.
+    pub(crate) fn abandon(&mut self) {
+        self.forecast.due = 0;
+        self.state.tx.release();
     }
 
     /// `skipAfter` outlives its phase.
@@ -208,31 +202,29 @@ impl Run {
                 if woken.len() < words {
                     woken.resize(words, 0);
                 }
-                set(woken, step);
+                insert(woken, step);
             }
         });
         scratch::put_back(scratch);
     }
 
-    /// Does what a rule did when it was evaluated ahead.
-    fn take_over(&mut self, id: RuleId, outcome: &Outcome) {
-        for write in &outcome.writes {
-            match &write.value {
-                Some(value) => self.state.tx.set_ahead(write.number, &write.name, value),
-                None => self.state.tx.unset_ahead(write.number),
-            }
+    /// Does what the steps in front of one did ahead. The one itself is to be evaluated.
+    fn catch_up(&mut self, plan: &PhasePlan, phase: u8, at: usize) {
+        self.state.tx.stand_at(Moment::new(phase, at));
+        let from = std::mem::replace(&mut self.forecast.done, at + 1);
+        if from >= at {
+            return;
         }
-        if let Some(last) = &outcome.last {
-            self.state.matched.last = Some(last.clone());
+        let told = |step: usize| plan.told.get(step).copied().map_or(0, usize::from);
+        self.matched.take_over(phase, (from, at), told(at).saturating_sub(told(from)));
+        let last = plan.last.get(at).copied().map_or(0, usize::from);
+        if last > from {
+            self.state.matched.last = Last::Planned { phase, step: last - 1 };
         }
-        let Some(matched) = &outcome.matched else { return };
-        self.state.rule = Some(id);
-        if let Some(severity) = matched.severity {
-            self.state.highest_severity = self.state.highest_severity.min(severity);
+        let within = |step: u16| (from..at).contains(&usize::from(step));
+        for (_, severity) in plan.severities.iter().filter(|(step, _)| within(*step)) {
+            self.state.highest_severity = self.state.highest_severity.min(*severity);
         }
-        self.audited |= matched.audited;
-        if self.matched.len() < limits::MATCHED_RULES {
-            self.matched.push(matched.clone());
-        }
+        self.audited |= plan.audited.iter().any(|step| within(*step));
     }
 }
