@@ -1,18 +1,15 @@
 //! `portcullis cert`: certificates.
 
-mod directory;
-
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use portcullis_pki::{
-    PkiError,
+    Directory, PkiError,
     development::{self, Outcome, Reason},
 };
 use serde_json::json;
 use time::OffsetDateTime;
 
-use self::directory::Directory;
 use crate::output::{self, Exit};
 
 #[derive(clap::Args)]
@@ -43,7 +40,7 @@ struct Server {
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     let Command::Server(server) = &arguments.command;
-    let mut store = Directory::open(&server.dir).with_context(|| server.dir.display().to_string())?;
+    let mut store = Directory::create(&server.dir).with_context(|| server.dir.display().to_string())?;
     let outcomes = match development::ensure(&mut store, OffsetDateTime::now_utc()) {
         Ok(outcomes) => outcomes,
         Err(error @ PkiError::Foreign { .. }) => {

@@ -6,7 +6,7 @@ use rcgen::{
 };
 use time::{Duration, OffsetDateTime};
 
-use crate::{Certificate, Name, PkiError};
+use crate::{Certificate, Fault, Name, PkiError};
 
 /// Clocks of clients differ: a new certificate holds from a little before it was made.
 const SKEW: Duration = Duration::hours(1);
@@ -72,7 +72,7 @@ impl Authority {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let certificate_pem = params.self_signed(&key)?.pem();
         Self::open(&certificate_pem, &key.serialize_pem())
-            .map_err(|reason| PkiError::Unreadable { file: String::from("new authority"), reason })
+            .map_err(|problem| Fault::new("new authority", problem).into())
     }
 
     /// An authority made before.
@@ -143,9 +143,7 @@ impl Authority {
     /// Whether this authority, and not one of the same name before it, issued a certificate.
     #[must_use]
     pub fn issued(&self, certificate: &Certificate) -> bool {
-        certificate.issuer == self.certificate.subject
-            && certificate.issuer_key_id.is_some()
-            && certificate.issuer_key_id == self.certificate.key_id
+        certificate.says_issued_by(&self.certificate)
     }
 }
 

@@ -1,17 +1,14 @@
 //! What can go wrong, with the file it went wrong with.
 
+use std::fmt;
+
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PkiError {
-    /// A file is not what it should be.
-    #[error("{file}: {reason}")]
-    Unreadable {
-        /// Name within the store.
-        file: String,
-        /// What is wrong with it.
-        reason: String,
-    },
+    /// A file is not what it should be, or cannot be read or written.
+    #[error("{0}")]
+    File(#[from] Fault),
     /// A certificate that somebody else issued stands where one of ours would be written.
     #[error("{file} was issued by `{issuer}`, not by the development authority: it is left alone")]
     Foreign {
@@ -23,12 +20,46 @@ pub enum PkiError {
     /// A certificate or key could not be made.
     #[error("cannot make a certificate: {0}")]
     Make(#[from] rcgen::Error),
-    /// The store failed.
-    #[error("{file}: {reason}")]
-    Store {
-        /// Name within the store.
-        file: String,
-        /// What the store said.
-        reason: String,
-    },
 }
+
+/// What is wrong with a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The file, with the directories before it.
+    pub file: String,
+    /// The line, from 1, where one can be told.
+    pub line: Option<usize>,
+    /// What is wrong, in words that can follow the file's name and a colon.
+    pub problem: String,
+    /// What to do about it.
+    pub remedy: Option<String>,
+}
+
+impl Fault {
+    pub(crate) fn new(file: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { file: file.into(), line: None, problem: problem.into(), remedy: None }
+    }
+
+    #[must_use]
+    pub(crate) fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = Some(remedy.into());
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn line(mut self, line: Option<usize>) -> Self {
+        self.line = line;
+        self
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{}:{line}: {}", self.file, self.problem),
+            None => write!(f, "{}: {}", self.file, self.problem),
+        }
+    }
+}
+
+impl std::error::Error for Fault {}

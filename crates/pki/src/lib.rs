@@ -1,15 +1,48 @@
-//! Certificates: a development authority and the server certificates it issues.
+//! Certificates: customers' certificates, the register that keeps them and the authority that issues them; a development authority.
 //!
-//! Everything here is values in, values out: the time and a [`Store`] are passed in, nothing is read from a disk or a clock. So the
-//! same code serves a command, a test and, later, the register of customers. Keys are P-256 (ECDSA with SHA-256), PKCS#8 in PEM.
+//! Everything here is values in, values out: the time and a [`Store`] are passed in, no clock is read, and the one module that touches
+//! files is [`Directory`], a store on a disk. So the same code serves a command, the edge and a test. Keys are P-256 or P-384 (ECDSA),
+//! PKCS#8 in PEM.
+//!
+//! Who only reads (the edge) needs [`Register::load`] and [`Register::identify`]:
+//!
+//! ```no_run
+//! use portcullis_pki::{Certificate, Directory, Register};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let (leaf_der, now) = (Vec::new(), time::OffsetDateTime::UNIX_EPOCH);
+//! let directory = Directory::new("/etc/portcullis/pki".as_ref());
+//! let register = Register::load(&directory)?;
+//! let leaf = Certificate::from_der(&leaf_der)?;
+//! let customer = register.identify(&leaf, now)?.customer;
+//! # Ok(()) }
+//! ```
 
 mod authority;
 mod certificate;
+mod crl;
+mod customer;
 pub mod development;
+mod directory;
 mod error;
+mod identity;
+mod moment;
+mod register;
+mod serial;
 mod store;
+mod trust;
 
 pub use authority::{Authority, Issued, Subject};
 pub use certificate::{Certificate, Name};
-pub use error::PkiError;
-pub use store::{Secrecy, Store};
+pub use crl::Crl;
+pub use customer::{
+    CertificateRecord, Customer, Exclusion, KeyOrigin, Mode, Moment, Network, Overlay, Rate, Reason,
+    Revocation, State,
+};
+pub use directory::{Directory, LockedDirectory, Stamp};
+pub use error::{Fault, PkiError};
+pub use identity::{CustomerId, check_environment, customer_of, environment_of, environment_uri};
+pub use moment::{parse_span, show_moment, show_span};
+pub use register::{CA, CA_KEY, CRL, CUSTOMERS, Identified, REGISTER, Register, Unidentified};
+pub use serial::Serial;
+pub use store::{Files, Secrecy, Store};
+pub use trust::Trust;

@@ -1,9 +1,11 @@
 //! Development certificates: kept while good, made anew when not, trusted by a TLS client for `localhost` and nothing else.
 
-use std::{collections::BTreeMap, sync::Arc};
+mod support;
+
+use std::sync::Arc;
 
 use portcullis_pki::{
-    Authority, Certificate, Name, PkiError, Secrecy, Store, Subject,
+    Authority, Certificate, Name, PkiError, Secrecy, Store as _, Subject,
     development::{self, Reason},
 };
 use rustls::{
@@ -12,33 +14,8 @@ use rustls::{
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
 };
+use support::{Memory, now};
 use time::{Duration, OffsetDateTime};
-
-#[derive(Default)]
-struct Memory {
-    files: BTreeMap<String, (String, Secrecy)>,
-}
-
-impl Store for Memory {
-    fn read(&self, name: &str) -> Result<Option<String>, PkiError> {
-        Ok(self.files.get(name).map(|file| file.0.clone()))
-    }
-
-    fn write(&mut self, name: &str, content: &str, secrecy: Secrecy) -> Result<(), PkiError> {
-        self.files.insert(name.to_owned(), (content.to_owned(), secrecy));
-        Ok(())
-    }
-}
-
-impl Memory {
-    fn text(&self, name: &str) -> &str {
-        &self.files[name].0
-    }
-}
-
-fn now() -> OffsetDateTime {
-    OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap()
-}
 
 fn made(store: &mut Memory, at: OffsetDateTime) -> Vec<Option<Reason>> {
     development::ensure(store, at).unwrap().into_iter().map(|outcome| outcome.made).collect()
