@@ -6,8 +6,10 @@
 mod chains;
 mod exclusions;
 mod lower;
+mod mesh;
 mod prefilter;
 mod profile;
+mod quiet;
 mod schedule;
 mod select;
 mod settings;

@@ -4,6 +4,7 @@
 //! Nothing here knows SecLang's syntax; places in rule files are kept as file and line, for reports and diagnostics.
 
 mod action;
+mod echo;
 mod ids;
 mod names;
 pub(crate) mod phrases;
@@ -16,9 +17,10 @@ mod target;
 mod timeline;
 
 pub use action::{Control, Disruption, Effect, Operation, Sanitised, Scope, SetVar, Store};
+pub(crate) use echo::Echo;
 pub use ids::{MarkerId, RuleId};
 pub(crate) use names::{ByName, Names};
-pub(crate) use plan::{Course, Outcome, PhasePlan, Plan, Planned, Write, insert};
+pub(crate) use plan::{Course, InParts, Outcome, PhasePlan, Plan, Planned, Write, insert};
 pub use portcullis_seclang::template::{Part, Template};
 pub use program::{Program, ProgramFacts, RuleSet, Step};
 pub use rule::{Link, Meta, Place, Rule, Skip, Test};

@@ -150,6 +150,11 @@ pub trait Operate: std::fmt::Debug + Send + Sync {
         None
     }
 
+    /// Whether it does more than to decide: a match leaves something behind that other rules can see.
+    fn acts(&self) -> bool {
+        false
+    }
+
     /// The pattern of an operator that may have to backtrack, for `rules check`.
     fn backtracking_pattern(&self) -> Option<&[u8]> {
         None

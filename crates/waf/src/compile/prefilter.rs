@@ -76,6 +76,34 @@ pub(super) fn best(hir: &Hir, profile: &Profile) -> [Option<Clause>; 2] {
     [Some(first), second.map(|(_, clause)| clause)]
 }
 
+/// Classes of which one occurs wherever the expression is found: of all such sets the one that fewest ordinary values hold; no bits if
+/// there is none.
+pub(super) fn needs(hir: &Hir, profile: &Profile) -> Set {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) | HirKind::Class(Class::Unicode(_)) => 0,
+        HirKind::Literal(literal) => rarest(literal.0.iter().map(|byte| 1 << class(*byte)), profile),
+        HirKind::Class(Class::Bytes(bytes)) => set(bytes),
+        HirKind::Capture(capture) => needs(&capture.sub, profile),
+        HirKind::Repetition(repetition) if repetition.min == 0 => 0,
+        HirKind::Repetition(repetition) => needs(&repetition.sub, profile),
+        HirKind::Concat(items) => rarest(items.iter().map(|item| needs(item, profile)), profile),
+        HirKind::Alternation(branches) => {
+            let mut all = 0;
+            for branch in branches {
+                match needs(branch, profile) {
+                    0 => return 0,
+                    set => all |= set,
+                }
+            }
+            all
+        }
+    }
+}
+
+fn rarest(sets: impl Iterator<Item = Set>, profile: &Profile) -> Set {
+    sets.filter(|set| *set != 0).min_by_key(|set| profile.holders(*set)).unwrap_or(0)
+}
+
 /// What begins and ends the texts of an expression.
 #[derive(Clone, Copy)]
 struct Shape {
@@ -345,11 +373,14 @@ mod tests {
                 let Ok(compiled) = Pattern::compile(pattern.as_bytes(), dialect) else { continue };
                 let profile = Profile::new();
                 let clauses = required(&compiled.superset().unwrap(), EVERYTHING, EVERYTHING, &profile);
+                let needed = needs(&compiled.superset().unwrap(), &profile);
                 for value in &values {
                     if compiled.is_match(value.as_bytes()) == Ok(true) {
                         for clause in &clauses {
                             prop_assert!(clause.holds(value.as_bytes()), "{pattern} {value:?}");
                         }
+                        let there = value.bytes().fold(0, |set, byte| set | 1 << class(byte));
+                        prop_assert!(needed == 0 || needed & there != 0, "{pattern} {value:?}");
                     }
                 }
             }

@@ -3,7 +3,7 @@
 //! Only the speed of the compiled engine rests on it: clauses whose pairs are rare here wake few rules for nothing.
 
 use super::prefilter::pairs;
-use crate::ir::sieve::CLASSES;
+use crate::ir::sieve::{CLASSES, class};
 
 /// Values of requests as browsers, mobile applications and services send them.
 const ORDINARY: &[&str] = &[
@@ -204,6 +204,8 @@ const ORDINARY: &[&str] = &[
 pub(super) struct Profile {
     /// Occurrences in one value.
     pairs: Box<[f64; CLASSES * CLASSES]>,
+    /// Classes that occur in each value.
+    masks: Vec<u64>,
 }
 
 impl Profile {
@@ -219,11 +221,17 @@ impl Profile {
         }
         let values = ORDINARY.len() as f64;
         counts.iter_mut().for_each(|count| *count /= values);
-        Self { pairs: counts }
+        let mask = |value: &&str| value.bytes().fold(0, |set, byte| set | 1 << class(byte));
+        Self { pairs: counts, masks: ORDINARY.iter().map(mask).collect() }
     }
 
     pub(super) fn values(&self) -> impl Iterator<Item = &'static [u8]> {
         ORDINARY.iter().map(|value| value.as_bytes())
+    }
+
+    /// How many of the values hold a byte of one of the classes.
+    pub(super) fn holders(&self, classes: u64) -> usize {
+        self.masks.iter().filter(|mask| *mask & classes != 0).count()
     }
 
     /// How often a text occurs in a value, roughly.

@@ -9,16 +9,17 @@ use portcullis_seclang::vocabulary::Variable;
 
 use super::{
     profile::Profile,
-    sift::{self, REQUEST, RESPONSE, Wanted},
+    quiet::Observers,
+    sift::{self, Automata, REQUEST, RESPONSE, Wanted},
 };
 use crate::{
     collections::Collections,
     ir::{
-        ByName, Course, Disruption, Effect, Link, MarkerId, Moment, Names, Operation, Outcome, Part,
-        PhasePlan, Plan, Planned, Program, Rule, RuleId, RuleSet, Selector, Skip, Step, Store, Template,
-        Timeline, Write, sieve::MOST_RULES,
+        ByName, Course, Disruption, Echo, Effect, InParts, Link, MarkerId, Moment, Names, Operation, Outcome,
+        Part, PhasePlan, Plan, Planned, Program, Rule, RuleId, RuleSet, Selector, Sieve, Skip, Step, Store,
+        Template, Timeline, Write,
     },
-    reference::{Run, would_match},
+    reference::{Run, expand, would_match},
     state::{State, Value},
     transaction::{Clock, Connection, Mode},
 };
@@ -85,10 +86,33 @@ struct Rests {
     all: bool,
 }
 
+/// What wakes a step that sleeps.
+#[derive(Default)]
+struct Watch {
+    /// Links that may all match at once, and the arguments of their operators.
+    links: Vec<(usize, Option<Value>)>,
+    echo: Option<Arc<Echo>>,
+    /// It may sleep through a match of a link that a report with values could tell.
+    quiet: bool,
+}
+
+/// A link that wakes something: rule, link, what it wakes, argument, echo.
+struct Lookout {
+    id: RuleId,
+    link: usize,
+    part: u16,
+    /// The step itself, whatever is woken.
+    step: u16,
+    argument: Option<Value>,
+    echo: Option<Arc<Echo>>,
+}
+
 struct Forecast<'a> {
     program: &'a Arc<Program>,
     run: Run,
     relied: RuleSet,
+    observers: Observers,
+    lookouts: Vec<Lookout>,
 }
 
 /// Longest phase that is planned.
@@ -103,7 +127,13 @@ impl<'a> Forecast<'a> {
         };
         let collections = Arc::new(Collections::new(0, 0));
         let state = State::new(Arc::clone(program), connection, collections, Arc::new(Never));
-        Self { program, run: Run::new(state, Mode::Detect), relied: RuleSet::default() }
+        Self {
+            program,
+            run: Run::new(state, Mode::Detect),
+            relied: RuleSet::default(),
+            observers: Observers::new(&program.rules),
+            lookouts: Vec::new(),
+        }
     }
 
     fn plan(mut self) -> Option<Plan> {
@@ -113,34 +143,37 @@ impl<'a> Forecast<'a> {
         for (number, (phase, steps)) in (1..).zip(phases.iter_mut().zip(&program.phases)) {
             *phase = self.phase(number, steps, &mut skipping_to)?;
         }
-        let mut wanted = Vec::new();
-        for phase in &phases {
-            for (at, step) in phase.steps.iter().enumerate() {
-                if let (Course::Asleep, Some(rule)) = (&step.course, program.rule(step.rule))
-                    && sift::is_siftable(rule, &program.rules)
-                    && let Ok(at) = u16::try_from(at)
-                {
-                    wanted.push(Wanted { id: step.rule, rule, step: at });
-                }
-            }
-        }
-        let profile = Profile::new();
-        let request = sift::build(&wanted, REQUEST, &profile);
-        let response = sift::build(&wanted, RESPONSE, &profile);
-        // What found no room in a sieve has to be evaluated always.
-        if wanted.len() > MOST_RULES {
-            for wanted in wanted.iter().skip(MOST_RULES) {
-                let phase = phases.get_mut(usize::from(wanted.rule.phase) - 1);
-                if let Some(phase) = phase
-                    && let Some(step) = phase.steps.get_mut(usize::from(wanted.step))
-                {
-                    step.course = Course::Run;
-                }
-            }
-        }
+        let (request, response) = self.sieves(&mut phases);
         phases.iter_mut().for_each(PhasePlan::sum_up);
         let timeline = Timeline::of(&phases, program.names.len());
         Some(Plan { phases, timeline, relied: self.relied, request, response })
+    }
+
+    /// What looks out for the links that wake steps. Steps for which there is no room are always run.
+    fn sieves(&self, phases: &mut [PhasePlan; 5]) -> (Sieve, Sieve) {
+        let wanted: Vec<Wanted<'_>> = self
+            .lookouts
+            .iter()
+            .filter_map(|lookout| {
+                let rule = self.program.rule(lookout.id)?;
+                let (argument, echo) = (lookout.argument.clone(), lookout.echo.clone());
+                Some(Wanted { id: lookout.id, rule, link: lookout.link, part: lookout.part, argument, echo })
+            })
+            .collect();
+        let (profile, mut automata) = (Profile::new(), Automata::default());
+        let (request, mut left) = sift::build(&wanted, REQUEST, &profile, &mut automata);
+        let (response, more) = sift::build(&wanted, RESPONSE, &profile, &mut automata);
+        left.extend(more);
+        for lookout in left.iter().filter_map(|at| self.lookouts.get(*at)) {
+            let phase = self.program.rule(lookout.id).map_or(0, |rule| usize::from(rule.phase));
+            let step = phases
+                .get_mut(phase.wrapping_sub(1))
+                .and_then(|phase| phase.steps.get_mut(usize::from(lookout.step)));
+            if let Some(step) = step {
+                step.course = Course::Run;
+            }
+        }
+        (request, response)
     }
 
     fn phase(&mut self, phase: u8, steps: &[Step], skipping_to: &mut Option<MarkerId>) -> Option<PhasePlan> {
@@ -148,6 +181,7 @@ impl<'a> Forecast<'a> {
         let mut plan =
             PhasePlan { dependents: vec![Vec::new(); program.names.len()], ..PhasePlan::default() };
         let mut skipping = 0;
+        let mut watches = Vec::new();
         for (position, step) in steps.iter().enumerate() {
             let id = match step {
                 Step::Marker(marker) => {
@@ -165,7 +199,7 @@ impl<'a> Forecast<'a> {
             };
             let rule = program.rule(id)?;
             self.run.state.tx.stand_at(Moment::new(phase, plan.steps.len()));
-            let (course, rests) = self.course(id, rule);
+            let (course, rests, watch) = self.course(id, rule);
             let expected = match &course {
                 Course::Ahead(outcome) => outcome.matched.is_some(),
                 Course::Run => rule.links.iter().all(|link| link.test.is_none()),
@@ -185,6 +219,10 @@ impl<'a> Forecast<'a> {
                 }
             }
             let at = u16::try_from(plan.steps.len()).ok().filter(|_| plan.steps.len() < MOST_STEPS)?;
+            if watch.quiet {
+                plan.quiet.push(at);
+            }
+            watches.push((id, at, watch));
             for number in rests.numbers {
                 if let Some(steps) =
                     plan.dependents.get_mut(usize::from(number)).filter(|steps| steps.last() != Some(&at))
@@ -210,17 +248,35 @@ impl<'a> Forecast<'a> {
             let skips = rule.skip.is_some();
             plan.steps.push(Planned { rule: id, position, course, expected, skips, lands, controls });
         }
+        self.watch(&mut plan, watches)?;
         Some(plan)
     }
 
-    fn course(&mut self, id: RuleId, rule: &Rule) -> (Course, Rests) {
-        let mut rests = Rests::default();
-        if let Some(head) = rule.links.first()
-            && head.test.is_some()
-            && self.rests(head, &mut rests)
-            && !would_match(&self.run.state, head)
-        {
-            return (Course::Asleep, rests);
+    /// Sets up what wakes the steps of a phase.
+    fn watch(&mut self, plan: &mut PhasePlan, watches: Vec<(RuleId, u16, Watch)>) -> Option<()> {
+        // Parts have numbers of their own, in words of their own.
+        let mut free = u16::try_from(plan.steps.len().div_ceil(64) * 64).ok()?;
+        for (id, step, watch) in watches {
+            let mut parts = Vec::new();
+            let several = watch.links.len() > 1;
+            for (link, argument) in watch.links {
+                let part = if several { free } else { step };
+                if several {
+                    parts.push(free);
+                    free = free.checked_add(1)?;
+                }
+                self.lookouts.push(Lookout { id, link, part, step, argument, echo: watch.echo.clone() });
+            }
+            if several {
+                plan.in_parts.push(InParts { step, parts });
+            }
+        }
+        Some(())
+    }
+
+    fn course(&mut self, id: RuleId, rule: &Rule) -> (Course, Rests, Watch) {
+        if let Some((rests, quiet)) = self.fails_ahead(rule) {
+            return (Course::Asleep, rests, Watch { quiet, ..Watch::default() });
         }
         let mut rests = Rests::default();
         let is_ahead = rule.disruption == Disruption::Pass
@@ -230,10 +286,84 @@ impl<'a> Forecast<'a> {
         if is_ahead && let Some(outcome) = self.ahead(id, rule) {
             // Where it is evaluated after all, it writes under the name it would have written.
             rests.numbers.extend(outcome.writes.iter().map(|write| write.number));
-            return (Course::Ahead(Box::new(outcome)), rests);
+            return (Course::Ahead(Box::new(outcome)), rests, Watch::default());
         }
-        let course = if sift::is_siftable(rule, &self.program.rules) { Course::Asleep } else { Course::Run };
-        (course, Rests::default())
+        match self.watched(id, rule) {
+            Some((rests, watch)) => (Course::Asleep, rests, watch),
+            None => (Course::Run, Rests::default(), Watch::default()),
+        }
+    }
+
+    /// Whether a link does not match because of the set-up alone, nobody being able to tell whether those in front of it do.
+    fn fails_ahead(&self, rule: &Rule) -> Option<(Rests, bool)> {
+        let mut captures = false;
+        for (at, link) in rule.links.iter().enumerate() {
+            let mut rests = Rests::default();
+            if link.test.is_some()
+                && self.rests(link, &mut rests)
+                && !(captures && self.rests_on_captures(&rests))
+                && !would_match(&self.run.state, link)
+            {
+                return Some((rests, at > 0));
+            }
+            if !self.observers.is_quiet(link) {
+                return None;
+            }
+            captures |= link.capture;
+        }
+        None
+    }
+
+    fn rests_on_captures(&self, rests: &Rests) -> bool {
+        let digits = (b'0'..=b'9').filter_map(|digit| self.program.names.position(&[digit]));
+        rests.all
+            || digits
+                .into_iter()
+                .any(|digit| rests.numbers.iter().any(|number| usize::from(*number) == digit))
+    }
+
+    /// What may be looked out for so that the rule can sleep until then.
+    fn watched(&self, id: RuleId, rule: &Rule) -> Option<(Rests, Watch)> {
+        let (mut rests, mut watch) = (Rests::default(), Watch::default());
+        for (at, link) in rule.links.iter().enumerate() {
+            let mut own = Rests::default();
+            let argument = link.test.as_ref().and_then(|test| test.argument.as_ref());
+            let known = argument
+                .filter(|argument| {
+                    self.expands(argument, &mut own) && !own.all && !self.rests_on_captures(&own)
+                })
+                .map(|argument| expand(&self.run.state, argument));
+            if sift::is_siftable(link, known.is_some(), &self.program.rules) {
+                rests.numbers.append(&mut own.numbers);
+                watch.links.push((at, known));
+                watch.quiet |= at > 0;
+            }
+            if !self.observers.is_quiet(link) {
+                break;
+            }
+        }
+        if let [(0, None)] = watch.links.as_slice()
+            && let Some((echo, mut more)) = self.echo(id, rule)
+        {
+            rests.numbers.append(&mut more.numbers);
+            watch.echo = Some(Arc::new(echo));
+            watch.quiet = true;
+        }
+        (!watch.links.is_empty()).then_some((rests, watch))
+    }
+
+    fn echo(&self, id: RuleId, rule: &Rule) -> Option<(Echo, Rests)> {
+        let mut rests = Rests::default();
+        let argument = rule.links.get(1)?.test.as_ref()?.argument.as_ref();
+        if argument.is_some_and(|argument| !self.expands(argument, &mut rests))
+            || rests.all
+            || self.rests_on_captures(&rests)
+        {
+            return None;
+        }
+        let argument = argument.map(|argument| expand(&self.run.state, argument));
+        let echo = self.observers.echo(id, rule, &self.program.rules, &self.program.names, argument)?;
+        Some((echo, rests))
     }
 
     /// What the test of a link rests on; false if on anything but `TX`.

@@ -45,6 +45,18 @@ pub(crate) struct PhasePlan {
     pub(crate) dependents: Vec<Vec<u16>>,
     /// Steps that rest on all of `TX`.
     pub(crate) readers: Vec<u16>,
+    /// Steps that are awake only if all of their parts are.
+    pub(crate) in_parts: Vec<InParts>,
+    /// Steps that sleep through matches which nobody but a report with values could tell.
+    pub(crate) quiet: Vec<u16>,
+}
+
+/// A chain whose links are looked for by themselves.
+#[derive(Debug)]
+pub(crate) struct InParts {
+    pub(crate) step: u16,
+    /// Numbers that no step has.
+    pub(crate) parts: Vec<u16>,
 }
 
 /// A rule that is met.

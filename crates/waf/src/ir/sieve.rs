@@ -2,16 +2,27 @@
 //!
 //! Every sifted rule has a bit. A rule needs certain pairs of neighbouring bytes: of each of its two clauses at least one pair must occur.
 //! Bytes are folded to classes, so a table of all pairs stays small. Invariant: a rule whose bit stays clear does not match.
+//!
+//! Values that nearly the same rules look at share a mesh, so that its rows are as narrow as they can be: a row is read for every byte.
 
+use std::sync::Arc;
+
+use portcullis_seclang::vocabulary::Variable;
 use portcullis_transform::Transformation;
 use regex_automata::dfa::dense;
 
-use super::{ByName, RuleId, phrases::Phrases};
-use crate::variables::Meaning;
+use super::{ByName, Echo, RuleId, phrases::Phrases};
+use crate::{state::Value, variables::Meaning};
 
-/// A sieve for up to 64 times its width rules.
+/// One mesh for each group of collections.
+#[derive(Debug, Default)]
+pub(crate) struct Sieve {
+    pub(crate) meshes: Vec<AnyMesh>,
+}
+
+/// A mesh for up to 64 times its width bits.
 #[derive(Debug)]
-pub(crate) enum Sieve {
+pub(crate) enum AnyMesh {
     W1(Box<Mesh<1>>),
     W2(Box<Mesh<2>>),
     W3(Box<Mesh<3>>),
@@ -20,16 +31,18 @@ pub(crate) enum Sieve {
     W8(Box<Mesh<8>>),
 }
 
-/// Rules that a sieve can hold at most; further ones are evaluated always.
-pub(crate) const MOST_RULES: usize = 512;
+/// Words of the widest mesh.
+pub(crate) const WIDEST: usize = 8;
+/// Rules that a mesh can hold at most; further ones are evaluated always.
+pub(crate) const MOST_RULES: usize = 64 * WIDEST - SIGN_BITS;
 
 /// A set of sifted rules.
 pub(crate) type Rules<const W: usize> = [u64; W];
 
-/// Two rows of bits: pairs that the first and the second clause of a rule asks for.
+/// Two rows of bits: pairs that the first and the second clause of a rule asks for. The last bits of the first are signs.
 pub(crate) type Row<const W: usize> = [Rules<W>; 2];
 
-/// A sieve of known width.
+/// A mesh of known width.
 #[derive(Debug)]
 pub(crate) struct Mesh<const W: usize> {
     /// By bit.
@@ -49,22 +62,33 @@ pub(crate) struct Mesh<const W: usize> {
     pub(crate) unlowered: Rules<W>,
 }
 
-/// A rule with a bit.
+/// A link of a rule with a bit.
 #[derive(Debug)]
 pub(crate) struct Sifted {
     pub(crate) rule: RuleId,
+    /// 0 is the head.
+    pub(crate) link: usize,
     pub(crate) phase: u8,
-    /// Step of the phase's plan.
-    pub(crate) step: u16,
+    /// What is woken: a step of the phase's plan, or a part of one.
+    pub(crate) part: u16,
     /// Nodes at which it tests the value.
     pub(crate) nodes: Vec<u16>,
     /// Shortest value that can match, after transformations.
     pub(crate) shortest: usize,
+    /// Classes of which one must occur; no bits if nothing is known.
+    pub(crate) needs: u64,
     /// `!@op`
     pub(crate) negated: bool,
+    /// The operator's argument as the plan has it.
+    pub(crate) argument: Option<Value>,
+    /// Asked instead of the operator: whether a match comes to anything.
+    pub(crate) echo: Option<Arc<Echo>>,
     /// Is found just where the operator is; asked instead of it.
-    pub(crate) automaton: Option<dense::DFA<Vec<u32>>>,
+    pub(crate) automaton: Option<Automaton>,
 }
+
+/// A deterministic automaton that several meshes may share.
+pub(crate) type Automaton = Arc<dense::DFA<Vec<u32>>>;
 
 /// When values are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +104,8 @@ pub(crate) enum When {
 pub(crate) struct Source<const W: usize> {
     pub(crate) when: When,
     pub(crate) meaning: Meaning,
+    /// Variables that its members belong to.
+    pub(crate) reaches: &'static [Variable],
     /// Rules that look at members of any other name.
     pub(crate) others: Kind<W>,
     pub(crate) named: ByName<Kind<W>>,
@@ -89,14 +115,22 @@ pub(crate) struct Source<const W: usize> {
 #[derive(Clone, Debug)]
 pub(crate) struct Kind<const W: usize> {
     pub(crate) rules: Rules<W>,
-    /// Classes of bytes that the transformations of these rules change, letter case apart.
-    pub(crate) touched: u64,
+    /// Rules that choose by a pattern over names which members they look at, or leave out.
+    pub(crate) choosy: Rules<W>,
+    /// What the transformations of these rules change, letter case apart.
+    pub(crate) touched: Signs,
     /// Rules that decode the value: they see nothing then of one that holds a byte of another class than `decoded`.
     pub(crate) decoding: Rules<W>,
     /// Rules that see the value before it is decoded, if it is.
     pub(crate) plain: Rules<W>,
     /// See there; everything if there are no such rules.
     pub(crate) decoded: u64,
+    /// Shortest value that they can match once it is decoded.
+    pub(crate) decoded_from: usize,
+    /// What transformations behind the decoding change.
+    pub(crate) touched_decoded: Signs,
+    /// The transformation that decodes.
+    pub(crate) decoder: Option<&'static Transformation>,
     /// Nodes that these rules need, parents first, without the first.
     pub(crate) nodes: Vec<u16>,
 }
@@ -108,8 +142,8 @@ pub(crate) struct Node<const W: usize> {
     /// Absent in the first.
     pub(crate) transformation: Option<&'static Transformation>,
     pub(crate) change: Change,
-    /// Classes without which a value stays as it is here; no bits if it may change whatever it holds.
-    pub(crate) touched: Option<u64>,
+    /// What a value shows that is not the same here; absent if it may change whatever it shows.
+    pub(crate) touched: Option<Signs>,
     /// Rules that test the value as it is here.
     pub(crate) rules: Rules<W>,
 }
@@ -117,17 +151,78 @@ pub(crate) struct Node<const W: usize> {
 /// What a transformation changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// Nothing, unless a byte of one of these classes is there.
-    Classes(u64),
+    /// Nothing, unless one of these signs shows.
+    If(Signs),
     /// Letter case only.
     LowerCase,
-    /// Letter case, and more if a byte of one of these classes is there.
-    LowerCaseAnd(u64),
+    /// Letter case, and more if one of these signs shows.
+    LowerCaseAnd(Signs),
     /// What holds a byte of another class than these becomes empty, anything else something else.
     Decodes(u64),
     /// Anything.
     Any,
 }
+
+/// What a value shows: classes of bytes that occur, and pairs of neighbours that matter to transformations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Signs {
+    pub(crate) classes: u64,
+    /// A bit for each line of [`SIGNS`].
+    pub(crate) pairs: u16,
+}
+
+impl Signs {
+    pub(crate) const ALL: Self = Self { classes: !UPPER, pairs: u16::MAX };
+
+    /// Whether one of `wanted` shows.
+    pub(crate) const fn show(self, wanted: Self) -> bool {
+        self.classes & wanted.classes != 0 || self.pairs & wanted.pairs != 0
+    }
+
+    /// Whether one of `wanted` shows, letter case apart.
+    pub(crate) const fn show_folded(self, wanted: Self) -> bool {
+        self.classes & wanted.classes & !UPPER != 0 || self.pairs & wanted.pairs != 0
+    }
+
+    pub(crate) const fn with(self, other: Self) -> Self {
+        Self { classes: self.classes | other.classes, pairs: self.pairs | other.pairs }
+    }
+}
+
+/// Pairs of neighbours without which a transformation changes nothing: of each any of the first before any of the second.
+pub(crate) type Pairs = &'static [(u64, u64)];
+
+const BLANK: u64 = classes(b" \n");
+const EDGES: u64 = 1 << EDGE;
+
+/// A sign by its number.
+pub(crate) const SIGNS: [Pairs; 10] = [
+    &[(classes(b"."), classes(b"/") | EDGES), (classes(b"/"), classes(b"/"))],
+    &[(classes(b"%"), classes(b"0abcdefu"))],
+    &[(classes(b"&"), classes(b"#qalgn"))],
+    &[(classes(b"/"), classes(b"*"))],
+    &[(classes(b"/"), classes(b"*")), (classes(b"*"), classes(b"/")), (classes(b"-"), classes(b"-"))],
+    &[(BLANK, BLANK)],
+    &[(EDGES, BLANK)],
+    &[(BLANK, EDGES)],
+    &[(classes(b" "), classes(b" /("))],
+    &[(classes(b"0"), classes(b"x"))],
+];
+pub(crate) const SEGMENT: u16 = 1;
+pub(crate) const ESCAPE: u16 = 1 << 1;
+pub(crate) const ENTITY: u16 = 1 << 2;
+pub(crate) const COMMENT: u16 = 1 << 3;
+pub(crate) const COMMENT_MARK: u16 = 1 << 4;
+pub(crate) const BLANKS: u16 = 1 << 5;
+pub(crate) const BLANK_FIRST: u16 = 1 << 6;
+pub(crate) const BLANK_LAST: u16 = 1 << 7;
+pub(crate) const LOOSE_BLANK: u16 = 1 << 8;
+pub(crate) const HEXADECIMAL: u16 = 1 << 9;
+
+/// Bits of a row that signs take.
+pub(crate) const SIGN_BITS: usize = 16;
+/// Where they begin in the last word of the first clause's row.
+pub(crate) const SIGN_SHIFT: usize = 64 - SIGN_BITS;
 
 /// Classes of bytes: letters by themselves, case folded; punctuation by itself; digits, white space, control bytes, bytes beyond ASCII.
 pub(crate) const CLASSES: usize = 64;

@@ -32,6 +32,11 @@ impl Regex {
         Self { operate, prefix }
     }
 
+    /// What every name begins with in which it is found, and no other does; case ignored. Absent if it is no such pattern.
+    pub(crate) fn prefix(&self) -> Option<&[u8]> {
+        self.prefix.as_deref()
+    }
+
     /// Whether the pattern is found anywhere in `input`. A pattern that gives up counts as found.
     #[must_use]
     pub fn is_match(&self, input: &[u8]) -> bool {

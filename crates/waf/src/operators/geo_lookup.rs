@@ -30,6 +30,10 @@ pub(super) fn build(database: Arc<GeoDatabase>) -> Box<dyn Operate> {
 }
 
 impl Operate for GeoLookup {
+    fn acts(&self) -> bool {
+        true
+    }
+
     fn evaluate(&self, input: &[u8], _: Option<&[u8]>, _: bool, found: &mut Found) -> bool {
         let address = std::str::from_utf8(input).ok().and_then(|text| text.parse().ok());
         found.geo = address.map(|address| self.database.locate(address)).unwrap_or_default();

@@ -53,6 +53,14 @@ impl Planned {
         self.open.resize(plan.always.len(), 0);
         if let Some(woken) = self.woken.get(usize::from(phase).wrapping_sub(1)) {
             self.awake.iter_mut().zip(woken).for_each(|(word, woken)| *word |= woken);
+            for chain in &plan.in_parts {
+                if chain.parts.iter().all(|part| is_set(woken, *part)) {
+                    insert(&mut self.awake, chain.step);
+                }
+            }
+        }
+        if keeps_values {
+            plan.quiet.iter().for_each(|step| insert(&mut self.awake, *step));
         }
         if keeps_values {
             // What a text says depends on the request.
@@ -125,6 +133,10 @@ fn pin(course: &Course, tx: &mut Variables) {
     if let Course::Ahead(outcome) = course {
         outcome.writes.iter().for_each(|write| tx.pin(usize::from(write.number)));
     }
+}
+
+fn is_set(bits: &[u64], at: u16) -> bool {
+    bits.get(usize::from(at / 64)).is_some_and(|word| word >> (at % 64) & 1 == 1)
 }
 
 impl Run {

@@ -2,6 +2,8 @@
 
 use std::cell::Cell;
 
+use crate::ir::sieve::{Signs, WIDEST};
+
 /// Results of transformations of the value at hand, and other room that the matcher needs.
 #[derive(Default)]
 pub(super) struct Scratch {
@@ -23,12 +25,12 @@ pub(super) struct Buffer {
     /// The same in lower case, if it was asked for.
     pub(super) lowered: Vec<u8>,
     pub(super) is_lowered: bool,
-    /// Classes that occur.
-    pub(super) mask: u64,
+    /// What it shows.
+    pub(super) signs: Signs,
     /// Rules whose clauses hold.
-    pub(super) hits: [u64; 8],
+    pub(super) hits: [u64; WIDEST],
     /// Rules of which a phrase occurs, if that was asked for.
-    pub(super) phrases: Option<[u64; 8]>,
+    pub(super) phrases: Option<[u64; WIDEST]>,
 }
 
 /// What a chain made of a value: a buffer (0 is the value itself), as it is or in lower case.
@@ -36,6 +38,11 @@ pub(super) struct Buffer {
 pub(super) struct Form {
     pub(super) buffer: u16,
     pub(super) lowered: bool,
+}
+
+impl Form {
+    /// No rule can match what is here.
+    pub(super) const NOTHING: Self = Self { buffer: u16::MAX, lowered: false };
 }
 
 thread_local! {
