@@ -51,6 +51,9 @@ pub const BAD_ID: Code = Code("E0523");
 /// An empty text where one is needed.
 pub const EMPTY: Code = Code("E0524");
 
+/// Not an address or a prefix of addresses.
+pub const BAD_PREFIX: Code = Code("E0525");
+
 /// An upstream that no route names.
 pub const UNUSED_UPSTREAM: Code = Code("W0501");
 /// An upstream without TLS.
@@ -89,6 +92,7 @@ pub const ALL: &[(Code, &str)] = &[
     (NOTHING_TO_SERVE, "there is nothing to serve"),
     (BAD_ID, "not an id"),
     (EMPTY, "an empty text"),
+    (BAD_PREFIX, "not an address or a prefix of addresses"),
     (UNUSED_UPSTREAM, "no route leads to the upstream"),
     (PLAINTEXT, "the upstream is spoken to without TLS"),
     (NOT_INSPECTED, "requests are forwarded without inspection"),

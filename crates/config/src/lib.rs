@@ -13,6 +13,7 @@ pub mod schema;
 mod written;
 
 pub use meant::*;
+pub use scalar::prefix;
 
 use std::path::Path;
 

@@ -1,5 +1,6 @@
 //! From what is written to what it means: one function for each table, and the checks that look at several keys.
 
+mod admission;
 mod edge;
 mod routing;
 mod rules;
@@ -29,6 +30,7 @@ pub(crate) fn config(root: &DeTable<'_>, reader: &mut Reader<'_>) -> Config {
         tls: edge::tls(root, reader),
         hsts: edge::hsts(root, reader),
         limits,
+        client: admission::client(root, reader),
         waf,
         log: rules::log(root, reader),
         upstreams,

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use ipnet::IpNet;
 use portcullis_diag::Span;
 
 /// The whole configuration.
@@ -17,6 +18,8 @@ pub struct Config {
     pub hsts: Hsts,
     /// Bounds on what a stranger may use.
     pub limits: Limits,
+    /// Who is believed about where a request comes from.
+    pub client: Client,
     /// The rule engine.
     pub waf: Waf,
     /// Records.
@@ -102,6 +105,26 @@ pub struct Limits {
     pub buffered_bytes: usize,
     /// Concurrent HTTP/2 streams of one connection.
     pub h2_streams: u32,
+}
+
+/// Who is believed about where a request comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Client {
+    /// Peers whose connections begin with a PROXY protocol header, and must.
+    pub proxy_protocol_from: Vec<IpNet>,
+    /// Proxies whose forwarding field is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The field they write.
+    pub forwarded_field: ForwardedField,
+}
+
+/// The field in which proxies tell whom they forward for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForwardedField {
+    /// `X-Forwarded-For`
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239)
+    Forwarded,
 }
 
 /// Engine mode, weakest last.

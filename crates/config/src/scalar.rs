@@ -1,6 +1,8 @@
-//! Sizes and durations: a number and a unit, one way to write each.
+//! Sizes and durations, a number and a unit each, and address prefixes: one way to write a value.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
+
+use ipnet::IpNet;
 
 const SIZES: &[(&str, u64)] = &[("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
@@ -32,6 +34,33 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     quantity(text, TIMES).map(Duration::from_millis).map_err(|_| {
         String::from("write a whole number and a unit: \"500ms\", \"30s\", \"5m\", \"1h\", \"365d\"")
     })
+}
+
+/// `"192.0.2.0/24"`, `"2001:db8::/32"`, or one address.
+///
+/// # Errors
+/// What to write instead.
+pub fn prefix(text: &str) -> Result<IpNet, String> {
+    let Some((address, length)) = text.split_once('/') else {
+        let address = text.parse::<IpAddr>().map_err(|_| {
+            String::from("write an address or a prefix: \"192.0.2.7\", \"192.0.2.0/24\", \"2001:db8::/32\"")
+        })?;
+        return Ok(IpNet::from(address.to_canonical()));
+    };
+    let prefix: IpNet = text.parse().map_err(|_| match address.parse::<IpAddr>() {
+        Ok(IpAddr::V4(_)) => format!("`{length}` is no prefix length: from 0 to 32"),
+        Ok(IpAddr::V6(_)) => format!("`{length}` is no prefix length: from 0 to 128"),
+        Err(_) => format!("`{address}` is no address"),
+    })?;
+    if prefix.addr() != prefix.network() {
+        return Err(format!("bits are set behind the prefix: write \"{}\"", prefix.trunc()));
+    }
+    match prefix.addr().to_canonical() {
+        IpAddr::V4(address) if matches!(prefix, IpNet::V6(_)) => {
+            Err(format!("write it as IPv4: \"{address}/{}\"", prefix.prefix_len().saturating_sub(96)))
+        }
+        _ => Ok(prefix),
+    }
 }
 
 /// The largest unit that needs no fraction.
@@ -78,6 +107,29 @@ mod tests {
             assert!(duration(bad).is_err(), "{bad}");
         }
         assert!(size("10MB").unwrap_err().contains("\"10MiB\""));
+    }
+
+    #[test]
+    fn prefixes_say_what_they_hold() {
+        for (text, read) in [
+            ("192.0.2.7", "192.0.2.7/32"),
+            ("::ffff:192.0.2.7", "192.0.2.7/32"),
+            ("2001:db8::1", "2001:db8::1/128"),
+            ("0.0.0.0/0", "0.0.0.0/0"),
+            ("2001:db8::/32", "2001:db8::/32"),
+        ] {
+            assert_eq!(prefix(text).map(|prefix| prefix.to_string()), Ok(read.to_owned()), "{text}");
+        }
+        for (text, help) in [
+            ("192.0.2.7/24", "\"192.0.2.0/24\""),
+            ("192.0.2.0/33", "from 0 to 32"),
+            ("2001:db8::/x", "from 0 to 128"),
+            ("example.com", "an address or a prefix"),
+            ("example.com/8", "is no address"),
+            ("::ffff:192.0.2.0/120", "\"192.0.2.0/24\""),
+        ] {
+            assert!(prefix(text).unwrap_err().contains(help), "{text}: {:?}", prefix(text));
+        }
     }
 
     #[test]

@@ -55,6 +55,8 @@ pub enum Kind {
     SocketOrOff,
     /// A list of `"address:port"`.
     Sockets,
+    /// A list of addresses and prefixes, `"192.0.2.0/24"`.
+    Prefixes,
     /// An inline table of this name.
     Inline(&'static str),
 }
@@ -88,6 +90,7 @@ pub const TABLES: &[Table] = &[
         doc: "Strict-Transport-Security (RFC 6797), on every answer over HTTPS",
     },
     Table { name: "limits", many: false, doc: "What a stranger may use" },
+    Table { name: "client", many: false, doc: "Who is believed about where a request comes from" },
     Table { name: "waf", many: false, doc: "The rule engine" },
     Table { name: "log", many: false, doc: "Records" },
     Table { name: "server", many: false, doc: "The process" },
@@ -105,8 +108,8 @@ const fn key(table: &'static str, name: &'static str, kind: Kind, absent: Absent
 pub const KEYS: &[Key] = {
     use Absent::{Default, Otherwise, Required};
     use Kind::{
-        Choice, Count, Duration, Flag, Inline, Path, Paths, Size, SocketOrOff, Sockets, Text, Texts,
-        WordOrPath,
+        Choice, Count, Duration, Flag, Inline, Path, Paths, Prefixes, Size, SocketOrOff, Sockets, Text,
+        Texts, WordOrPath,
     };
     &[
         key("", "environment", Text, Default("\"development\""), "label of this environment"),
@@ -206,6 +209,27 @@ pub const KEYS: &[Key] = {
             Count(1, 10_000),
             Default("100"),
             "concurrent HTTP/2 streams of a connection",
+        ),
+        key(
+            "client",
+            "proxy_protocol_from",
+            Prefixes,
+            Default("[]"),
+            "peers whose connections begin with a PROXY protocol header",
+        ),
+        key(
+            "client",
+            "trusted_proxies",
+            Prefixes,
+            Default("[]"),
+            "proxies whose forwarding field is believed",
+        ),
+        key(
+            "client",
+            "forwarded_field",
+            Choice(&["x-forwarded-for", "forwarded"]),
+            Default("\"x-forwarded-for\""),
+            "the field they write",
         ),
         key("waf", "mode", Choice(MODES), Default("\"block\""), "what a match leads to"),
         key(

@@ -7,7 +7,8 @@ use std::{
 };
 
 use portcullis_config::{
-    AuditScope, Config, CrsSource, Loaded, Sink, Surroundings, Transport, UpstreamHttp, WafMode, codes, load,
+    AuditScope, Config, CrsSource, ForwardedField, Loaded, Sink, Surroundings, Transport, UpstreamHttp,
+    WafMode, codes, load,
     schema::{self, Absent, Kind},
 };
 use portcullis_diag::{Sources, render};
@@ -147,6 +148,13 @@ const CASES: &[Case] = &[
     }),
     ("limits.buffered_bytes", "\"20MiB\"", |c| c.limits.buffered_bytes == 20 << 20),
     ("limits.h2_streams", "21", |c| c.limits.h2_streams == 21),
+    ("client.proxy_protocol_from", "[\"10.0.0.0/8\"]", |c| {
+        c.client.proxy_protocol_from == ["10.0.0.0/8".parse().unwrap()]
+    }),
+    ("client.trusted_proxies", "[\"192.0.2.1\", \"2001:db8::/32\"]", |c| {
+        c.client.trusted_proxies == ["192.0.2.1/32".parse().unwrap(), "2001:db8::/32".parse().unwrap()]
+    }),
+    ("client.forwarded_field", "\"forwarded\"", |c| c.client.forwarded_field == ForwardedField::Forwarded),
     ("waf.mode", "\"detect\"", |c| c.waf.mode == WafMode::Detect && c.routes[0].waf == WafMode::Detect),
     ("waf.crs", "\"./crs\"", |c| c.waf.crs == CrsSource::Directory(PathBuf::from("/etc/p/./crs"))),
     ("waf.crs", "\"baseline\"", |c| c.waf.crs == CrsSource::Baseline),
@@ -271,7 +279,7 @@ fn every_key_refuses_a_value_of_the_wrong_type_and_out_of_bounds() {
             Kind::Text | Kind::Path | Kind::WordOrPath(_) | Kind::SocketOrOff => {
                 bad.extend(["1", "\"\"", "[]"]);
             }
-            Kind::Texts | Kind::Paths | Kind::Sockets => bad.extend(["1", "[1]", "[\"\"]"]),
+            Kind::Texts | Kind::Paths | Kind::Sockets | Kind::Prefixes => bad.extend(["1", "[1]", "[\"\"]"]),
             Kind::Flag => bad.extend(["1", "\"true\""]),
             Kind::Inline(_) => bad.extend(["1", "\"x\""]),
         }

@@ -4,8 +4,9 @@ mod frames;
 mod http1;
 mod http2;
 mod io;
+pub(crate) mod proxy_protocol;
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use async_trait::async_trait;
 use pingora_core::{
@@ -17,9 +18,13 @@ use pingora_core::{
     server::ShutdownWatch,
 };
 use pingora_proxy::HttpProxy;
+use portcullis_policy::Source;
 use portcullis_telemetry::{TlsFacts, redact};
+use tokio::time::Instant;
 
-use crate::{answer::Refusal, context::Connection, edge::Edge, pipeline::Pipeline, stages::record, tls};
+use crate::{
+    answer::Refusal, client, context::Connection, edge::Edge, pipeline::Pipeline, stages::record, tls,
+};
 
 pub(crate) use io::EdgeIo;
 
@@ -32,8 +37,8 @@ pub(crate) struct Connections {
 #[async_trait]
 impl ServerApp for Connections {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
-        let tcp: TcpStream = *stream.into_any().downcast().ok()?;
-        let connection = facts(&tcp)?;
+        let mut tcp: TcpStream = *stream.into_any().downcast().ok()?;
+        let mut connection = facts(&tcp)?;
         let snapshot = self.edge.snapshot();
         let limit = snapshot.config.limits.connections;
         let Some(_place) = self.edge.connections.reserve(1, limit) else {
@@ -41,7 +46,13 @@ impl ServerApp for Connections {
             return None;
         };
         let _open = self.edge.metrics.connection();
-        let deadline = snapshot.config.limits.handshake_timeout;
+        let began = Instant::now();
+        let limit = snapshot.config.limits.handshake_timeout;
+        if let Err(refusal) = client::of_connection(&snapshot, &mut tcp, &mut connection, limit).await {
+            record::connection(&self.edge, &connection, &refusal);
+            return None;
+        }
+        let deadline = limit.saturating_sub(began.elapsed());
         let config = Arc::clone(&snapshot.tls);
         // A connection may live for hours; it must not keep the snapshot it began under.
         drop(snapshot);
@@ -88,5 +99,6 @@ pub(crate) fn facts(tcp: &TcpStream) -> Option<Connection> {
     else {
         return None;
     };
-    Some(Connection { client: *client, server: *server, tls: None })
+    let client = SocketAddr::new(client.ip().to_canonical(), client.port());
+    Some(Connection { peer: client, client, source: Source::Connection, server: *server, tls: None })
 }

@@ -8,6 +8,7 @@ use std::{
 use pingora_core::protocols::raw_connect::ProxyDigest;
 use pingora_http::ResponseHeader;
 use portcullis_config::{Route, WafMode};
+use portcullis_policy::Source;
 use portcullis_telemetry::{InFlight, TlsFacts};
 use tokio::time::Instant;
 
@@ -19,7 +20,12 @@ use crate::{
 /// Facts of a connection, the same for all its requests.
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
+    /// The other end of the TCP connection.
+    pub(crate) peer: SocketAddr,
+    /// Who it is for, as far as those say who are believed: the address that counts, everywhere.
     pub(crate) client: SocketAddr,
+    /// How that is known.
+    pub(crate) source: Source,
     pub(crate) server: SocketAddr,
     /// Absent on the plain listener.
     pub(crate) tls: Option<TlsFacts>,

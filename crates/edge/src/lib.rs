@@ -10,6 +10,7 @@ mod admin;
 mod answer;
 mod assemble;
 mod budget;
+mod client;
 mod clock;
 mod codes;
 mod connection;

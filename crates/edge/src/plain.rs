@@ -18,7 +18,7 @@ use tokio::{
 use crate::{
     admin,
     answer::{self, Answer, Refusal, Reply},
-    connection,
+    client, connection,
     context::Connection,
     edge::Edge,
     gate::{self, Bounds, Passage, Vetted},
@@ -48,7 +48,7 @@ pub(crate) struct Plain {
 impl ServerApp for Plain {
     async fn process_new(self: &Arc<Self>, stream: Stream, _shutdown: &ShutdownWatch) -> Option<Stream> {
         let mut tcp: TcpStream = *stream.into_any().downcast().ok()?;
-        let connection = connection::facts(&tcp)?;
+        let mut connection = connection::facts(&tcp)?;
         let snapshot = self.edge.snapshot();
         let limits = &snapshot.config.limits;
         let place = match self.purpose {
@@ -62,6 +62,14 @@ impl ServerApp for Plain {
             return None;
         };
         let _open = self.edge.metrics.connection();
+        if self.purpose == Purpose::Redirect {
+            let deadline = limits.handshake_timeout;
+            if let Err(refusal) = client::of_connection(&snapshot, &mut tcp, &mut connection, deadline).await
+            {
+                record::connection(&self.edge, &connection, &refusal);
+                return None;
+            }
+        }
         let mut bounds = Bounds::from(limits);
         // There is no second request here to be idle before.
         bounds.idle = bounds.idle.min(bounds.total);

@@ -31,6 +31,8 @@ macro_rules! refusals {
 refusals! {
     // Before a head was read.
     ConnectionLimit => "connection_limit", 0;
+    ProxyHeaderTimeout => "proxy_header_timeout", 0;
+    BadProxyHeader => "bad_proxy_header", 0;
     HandshakeTimeout => "handshake_timeout", 0;
     HandshakeFailed => "handshake_failed", 0;
     HeadTimeout => "head_timeout", 408;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use http::HeaderValue;
-use portcullis_config::{Config, Hsts, Route, WafMode};
-use portcullis_policy::{NoRoute, RouteTable, Scope};
+use ipnet::IpNet;
+use portcullis_config::{Client, Config, Hsts, Route, WafMode};
+use portcullis_policy::{ForwardedField, NoRoute, PrefixSet, RouteTable, Scope, Trust};
 use portcullis_waf::Program;
 
 use crate::{answer::Refusal, assemble::RuleSet, logs::Logs, upstream::Upstream};
@@ -17,6 +18,8 @@ pub(crate) struct Snapshot {
     pub(crate) program: Arc<Program>,
     pub(crate) rule_set: RuleSet,
     pub(crate) logs: Arc<Logs>,
+    /// Who is believed about where requests come from.
+    pub(crate) trust: Trust,
     /// Value of `Strict-Transport-Security`.
     pub(crate) hsts: HeaderValue,
     /// Same order as `config.routes`.
@@ -34,10 +37,11 @@ impl Snapshot {
         logs: Arc<Logs>,
     ) -> Self {
         let hsts = hsts(&config.hsts);
+        let trust = trust(&config.client);
         let scope =
             |route: &Route| Scope { hosts: route.hosts.clone(), path_prefix: route.path_prefix.clone() };
         let routes = RouteTable::new(config.routes.iter().map(scope).collect());
-        Self { config, tls, program: Arc::new(program), rule_set, logs, hsts, routes, upstreams }
+        Self { config, tls, program: Arc::new(program), rule_set, logs, trust, hsts, routes, upstreams }
     }
 
     /// Index of the first route that fits. A host that no route names is misdirected; a path that none of the host's routes has
@@ -87,6 +91,18 @@ pub(crate) fn mode_name(mode: WafMode) -> &'static str {
         WafMode::Block => "block",
         WafMode::Detect => "detect",
         WafMode::Off => "off",
+    }
+}
+
+fn trust(settings: &Client) -> Trust {
+    let set = |prefixes: &[IpNet]| prefixes.iter().copied().collect::<PrefixSet>();
+    Trust {
+        proxy_protocol: set(&settings.proxy_protocol_from),
+        proxies: set(&settings.trusted_proxies),
+        field: match settings.forwarded_field {
+            portcullis_config::ForwardedField::XForwardedFor => ForwardedField::XForwardedFor,
+            portcullis_config::ForwardedField::Forwarded => ForwardedField::Forwarded,
+        },
     }
 }
 

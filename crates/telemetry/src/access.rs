@@ -34,8 +34,11 @@ pub struct AccessRecord {
     pub request_id: String,
     /// Address of the listener it came in by.
     pub listener: String,
-    /// The client as the edge believes it to be.
+    /// The client as the edge believes it to be; port zero where a proxy told of it in a request's head.
     pub client: SocketAddr,
+    /// The other end of the connection, where that is a trusted proxy of the client's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer: Option<SocketAddr>,
     /// Absent over plain HTTP.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsFacts>,
@@ -146,6 +149,7 @@ impl AccessRecord {
             request_id,
             listener,
             client,
+            peer: None,
             tls: None,
             protocol: None,
             method: None,

@@ -23,6 +23,7 @@ pub struct Client {
     name: String,
     config: Option<Arc<ClientConfig>>,
     timeout: Duration,
+    preamble: Vec<u8>,
 }
 
 /// One open connection.
@@ -40,19 +41,28 @@ impl Client {
     #[must_use]
     pub fn tls(address: SocketAddr, authority: &Authority, name: &str) -> Self {
         let config = client_config(authority.roots(), &["http/1.1"]);
-        Self { address, name: name.to_owned(), config: Some(config), timeout: Duration::from_secs(30) }
+        let timeout = Duration::from_secs(30);
+        Self { address, name: name.to_owned(), config: Some(config), timeout, preamble: Vec::new() }
     }
 
     /// A client without TLS.
     #[must_use]
     pub fn plain(address: SocketAddr) -> Self {
-        Self { address, name: String::new(), config: None, timeout: Duration::from_secs(30) }
+        let timeout = Duration::from_secs(30);
+        Self { address, name: String::new(), config: None, timeout, preamble: Vec::new() }
     }
 
     /// How long a read may wait. 30 seconds unless set.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Bytes to send first on every connection, before TLS.
+    #[must_use]
+    pub fn preamble(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.preamble = bytes.into();
         self
     }
 
@@ -67,10 +77,11 @@ impl Client {
     /// # Errors
     /// When the connection or the handshake fails.
     pub fn connect(&self) -> io::Result<Wire> {
-        let socket = TcpStream::connect_timeout(&self.address, self.timeout)?;
+        let mut socket = TcpStream::connect_timeout(&self.address, self.timeout)?;
         socket.set_nodelay(true)?;
         socket.set_read_timeout(Some(self.timeout))?;
         socket.set_write_timeout(Some(self.timeout))?;
+        socket.write_all(&self.preamble)?;
         let stream = match &self.config {
             None => Stream::Plain(socket),
             Some(config) => {

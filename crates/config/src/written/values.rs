@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use ipnet::IpNet;
 use portcullis_diag::{Span, closest};
 use toml::de::{DeInteger, DeValue};
 
@@ -169,6 +170,23 @@ impl Reader<'_> {
         texts
             .into_iter()
             .filter_map(|text| Some(Found { value: self.socket(&text.value, text.span)?, span: text.span }))
+            .collect()
+    }
+
+    /// A list of addresses and prefixes.
+    pub(crate) fn prefixes(&mut self, section: Section<'_>, name: &str) -> Vec<IpNet> {
+        let Some((key, found)) = self.value(section, name) else { return Vec::new() };
+        let texts = self.strings(key, &found);
+        texts
+            .into_iter()
+            .filter_map(|text| match scalar::prefix(&text.value) {
+                Ok(prefix) => Some(prefix),
+                Err(help) => {
+                    let message = format!("`{}` is not an address or a prefix", text.value);
+                    self.error(codes::BAD_PREFIX, text.span, message).help.push(help);
+                    None
+                }
+            })
             .collect()
     }
 

@@ -1,11 +1,12 @@
 //! Admission: is this a request that the edge serves at all, and by which route.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use pingora_http::RequestHeader;
 
 use crate::{
     answer::Refusal,
+    client,
     context::{Arrival, Context},
     gate::Head,
     host, request_id,
@@ -13,10 +14,13 @@ use crate::{
 };
 
 /// Notes how the request came. Nothing is decided yet, so that a refusal can be recorded with all of it.
-pub(crate) fn arrive(ctx: &mut Context, arrival: Arrival, request: &RequestHeader) {
+pub(crate) fn arrive(ctx: &mut Context, mut arrival: Arrival, request: &RequestHeader) {
     let head = arrival.head.clone().unwrap_or_else(|| Arc::new(Head::from_http2(request)));
     ctx.request_id = request_id::choose(head.field(request_id::FIELD));
     ctx.began = arrival.began.unwrap_or(ctx.began);
+    if let Cow::Owned(connection) = client::of_request(&ctx.snapshot, &arrival.connection, &head) {
+        arrival.connection = Arc::new(connection);
+    }
     ctx.head = Some(head);
     ctx.arrival = Some(arrival);
 }

@@ -1,7 +1,7 @@
 //! The record: phase 5, one access line, one audit event where one is due, and the numbers. Every request comes here, however it
 //! ended, and every connection that came to no request.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use pingora_proxy::Session;
 use portcullis_config::WafMode;
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     answer::Refusal,
-    clock,
+    client, clock,
     context::{Connection, Context},
     edge::Edge,
     gate::Head,
@@ -43,6 +43,7 @@ pub(crate) fn refused(
     began: Option<Instant>,
 ) {
     let snapshot = edge.snapshot();
+    let connection = &*seen(&snapshot, connection, head);
     let mode = snapshot.config.waf.mode;
     let report = match head {
         Some(head) if mode != WafMode::Off => {
@@ -75,6 +76,7 @@ pub(crate) fn redirected(
     began: Option<Instant>,
 ) {
     let snapshot = edge.snapshot();
+    let connection = &*seen(&snapshot, connection, Some(head));
     let elapsed = began.map_or(Duration::ZERO, |began| began.elapsed());
     let mut record = begin(connection, RecordKind::Request, request_id, elapsed);
     describe(&mut record, head);
@@ -107,6 +109,11 @@ pub(crate) fn request(session: &Session, ctx: &mut Context) {
     let status = session.response_written().map_or(0, |head| head.status.as_u16());
     let mode = ctx.mode();
     write(&ctx.edge, &ctx.snapshot, Written { record, report, refusal: refusal.as_ref(), mode, status });
+}
+
+/// The connection as the request has it whose head this is.
+fn seen<'c>(snapshot: &Snapshot, connection: &'c Connection, head: Option<&Head>) -> Cow<'c, Connection> {
+    head.map_or(Cow::Borrowed(connection), |head| client::of_request(snapshot, connection, head))
 }
 
 struct Written<'a> {
@@ -152,6 +159,7 @@ fn begin(connection: &Connection, kind: RecordKind, request_id: &str, elapsed: D
         connection.server.to_string(),
         connection.client,
     );
+    record.peer = (connection.peer != connection.client).then_some(connection.peer);
     record.tls.clone_from(&connection.tls);
     record.duration = elapsed;
     record

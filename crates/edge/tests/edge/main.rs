@@ -3,6 +3,7 @@
 mod answers;
 mod backends;
 mod bodies;
+mod client;
 mod demo;
 mod gate;
 mod operation;

@@ -195,6 +195,11 @@ fn config(dir: &Path, backend: &RecordingUpstream) -> Config {
             buffered_bytes: 64 << 20,
             h2_streams: 100,
         },
+        client: portcullis_config::Client {
+            proxy_protocol_from: Vec::new(),
+            trusted_proxies: Vec::new(),
+            forwarded_field: portcullis_config::ForwardedField::XForwardedFor,
+        },
         waf: Waf {
             mode: WafMode::Block,
             engine: Some(dir.join("rules.conf")),
