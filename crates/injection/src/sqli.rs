@@ -36,7 +36,7 @@ impl Fingerprint {
 pub fn detect(input: &[u8]) -> Option<Fingerprint> {
     // At most a number and a word can come of these bytes, and that pair is no injection. No larger alphabet is safe:
     // `12limit.74` and `update-42current_user` are injections.
-    if input.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') {
+    if input.iter().all(|byte| IN_WORDS[usize::from(*byte)]) {
         return None;
     }
     as_ansi_then_mysql(input, Quote::None)
@@ -46,6 +46,17 @@ pub fn detect(input: &[u8]) -> Option<Fingerprint> {
             is_injection(input, Reading { quote: Quote::Double, dialect: Dialect::MySql }).verdict
         })
 }
+
+/// Letters, digits and the underscore.
+static IN_WORDS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric() || byte as u8 == b'_';
+        byte += 1;
+    }
+    table
+};
 
 fn as_ansi_then_mysql(input: &[u8], quote: Quote) -> Option<Fingerprint> {
     let ansi = is_injection(input, Reading { quote, dialect: Dialect::Ansi });

@@ -9,45 +9,68 @@ use crate::Context;
 
 pub(crate) fn apply(input: &[u8], out: &mut Vec<u8>, _: &Context<'_>) -> bool {
     let Some(first) = first_change(input) else { return false };
-    out.reserve(input.len());
-    out.extend_from_slice(&input[..first]);
+    out.extend_from_slice(input);
+    let mut end = first;
     // `first_change` stops at a run's second blank, so what stands before it may end in the first.
-    let mut space = out.last() == Some(&b' ');
+    let mut space = first > 0 && input[first - 1] == b' ';
     for &byte in &input[first..] {
-        match byte {
-            b'"' | b'\'' | b'\\' | b'^' => {}
-            b' ' | b',' | b';' | b'\t' | b'\r' | b'\n' => {
-                if !space {
-                    out.push(b' ');
-                }
-                space = true;
+        match CLASSES[usize::from(byte)] {
+            Class::Vanishes => continue,
+            Class::Blank if space => continue,
+            Class::Blank => out[end] = b' ',
+            Class::Joins => {
+                end -= usize::from(space);
+                out[end] = byte;
             }
-            b'/' | b'(' => {
-                if space {
-                    out.pop();
-                }
-                space = false;
-                out.push(byte);
-            }
-            _ => {
-                space = false;
-                out.push(byte.to_ascii_lowercase());
-            }
+            Class::Plain => out[end] = byte.to_ascii_lowercase(),
         }
+        end += 1;
+        space = out[end - 1] == b' ';
     }
+    out.truncate(end);
     true
 }
 
 fn first_change(input: &[u8]) -> Option<usize> {
     let mut space = false;
     for (at, &byte) in input.iter().enumerate() {
-        match byte {
-            b'"' | b'\'' | b'\\' | b'^' | b',' | b';' | b'\t' | b'\r' | b'\n' | b'A'..=b'Z' => {
-                return Some(at);
-            }
-            b' ' | b'/' | b'(' if space => return Some(at),
-            _ => space = byte == b' ',
+        let changes = match CLASSES[usize::from(byte)] {
+            Class::Vanishes => true,
+            Class::Blank => space || byte != b' ',
+            Class::Joins => space,
+            Class::Plain => byte.is_ascii_uppercase(),
+        };
+        if changes {
+            return Some(at);
         }
+        space = byte == b' ';
     }
     None
 }
+
+/// What becomes of a byte.
+#[derive(Clone, Copy)]
+enum Class {
+    /// It stays, in lower case.
+    Plain,
+    Vanishes,
+    /// One of a run that becomes a space.
+    Blank,
+    /// It stays, the space in front of it does not.
+    Joins,
+}
+
+static CLASSES: [Class; 256] = {
+    let mut classes = [Class::Plain; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            b'"' | b'\'' | b'\\' | b'^' => Class::Vanishes,
+            b' ' | b',' | b';' | b'\t' | b'\r' | b'\n' => Class::Blank,
+            b'/' | b'(' => Class::Joins,
+            _ => Class::Plain,
+        };
+        byte += 1;
+    }
+    classes
+};

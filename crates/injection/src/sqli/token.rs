@@ -272,15 +272,20 @@ impl<'a> Tokens<'a> {
         // `select.1` and `` select`column` `` are the keyword and something else. A keyword is short: looking for the end of the word first
         // would look at the rest again and again in `or.or.or.`.
         let head = rest.get(..LONGEST).unwrap_or(rest);
-        for (dot, byte) in head.iter().enumerate().take_while(|(_, byte)| !ends_word(**byte)) {
+        let mut length = rest.len();
+        for (place, byte) in rest.iter().enumerate() {
+            if ends_word(*byte) {
+                length = place;
+                break;
+            }
             if matches!(byte, b'.' | b'`')
-                && let Some(kind) = head.get(..dot).and_then(words::kind_of)
+                && let Some(kind) = head.get(..place).and_then(words::kind_of)
                 && kind != Kind::Bareword
+                && place < LONGEST
             {
-                return self.token(kind, at, at + dot, at + dot);
+                return self.token(kind, at, at + place, at + place);
             }
         }
-        let length = rest.iter().position(|byte| ends_word(*byte)).unwrap_or(rest.len());
         let token = self.token(Kind::Bareword, at, at + length, at + length);
         if length > LONGEST {
             return token;
