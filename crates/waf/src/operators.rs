@@ -72,12 +72,32 @@ pub struct Found {
     /// How many bytes of the input.
     pub length: usize,
     /// `TX.0`, `TX.1`, ..; `None` is a group that took no part.
-    pub captures: Vec<Option<Vec<u8>>>,
+    pub captures: Vec<Option<Capture>>,
     /// `GEO`: what `@geoLookup` found.
     pub geo: Vec<(&'static str, String)>,
     /// Why nothing could be decided, if so. That counts as a match, negated operator or not (fail closed), but in a rule whose match
     /// would let something through.
     pub undecided: Option<Undecided>,
+}
+
+/// A captured text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Capture {
+    /// Where it stands in the input.
+    Part(Range<usize>),
+    /// A text that the operator made.
+    Text(Box<[u8]>),
+}
+
+impl Capture {
+    /// The text; `input` is what the operator looked at.
+    #[must_use]
+    pub fn of<'a>(&'a self, input: &'a [u8]) -> &'a [u8] {
+        match self {
+            Self::Part(range) => input.get(range.clone()).unwrap_or_default(),
+            Self::Text(text) => text,
+        }
+    }
 }
 
 impl Found {
@@ -99,14 +119,12 @@ impl Found {
         self.at(&(0..input.len()));
     }
 
-    fn capture(&mut self, input: &[u8], range: &Range<usize>) {
-        self.captures.push(input.get(range.clone()).map(<[u8]>::to_vec));
+    fn capture(&mut self, range: &Range<usize>) {
+        self.captures.push(Some(Capture::Part(range.clone())));
     }
 
-    fn groups(&mut self, input: &[u8], groups: Groups) {
-        for group in groups {
-            self.captures.push(group.and_then(|range| input.get(range)).map(<[u8]>::to_vec));
-        }
+    fn groups(&mut self, groups: Groups) {
+        self.captures.extend(groups.into_iter().map(|group| group.map(Capture::Part)));
     }
 
     /// Fails closed: the evaluation is a match of everything.
@@ -139,6 +157,11 @@ pub trait Operate: std::fmt::Debug + Send + Sync {
         wants_captures: bool,
         found: &mut Found,
     ) -> bool;
+
+    /// Whether `input` matches, where that can be told sooner than where it does. Only of an operator without an argument that is expanded.
+    fn matches_quick(&self, _input: &[u8]) -> Option<bool> {
+        None
+    }
 
     /// The phrases of an operator that matches just the values in which one of them occurs, ASCII case ignored.
     fn phrases(&self) -> Option<&[Box<[u8]>]> {

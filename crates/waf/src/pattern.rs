@@ -17,7 +17,12 @@ mod tree;
 
 use std::{fmt, ops::Range};
 
-use regex_automata::{Input, meta};
+use regex_automata::{
+    Input,
+    dfa::{Automaton, dense},
+    meta,
+    util::primitives::NonMaxUsize,
+};
 
 /// Longest pattern in bytes; the longest of CRS 4.28.0 has 12,126.
 pub const MAX_SOURCE: usize = 65_536;
@@ -44,7 +49,13 @@ pub struct Pattern {
 }
 
 enum Engine {
-    Linear(meta::Regex),
+    /// `^.*$`: is found in every input, from its beginning to its end.
+    Whole,
+    Linear {
+        regex: meta::Regex,
+        /// Says quickly whether it is found; for short patterns.
+        quick: Option<Box<dense::DFA<Vec<u32>>>>,
+    },
     Backtracking {
         /// Matches wherever `exact` may, in linear time.
         superset: meta::Regex,
@@ -90,7 +101,13 @@ impl Pattern {
     /// What PCRE would refuse, what neither engine can do (recursion, `\K`, `\G`, conditionals, verbs), and the limits [`MAX_SOURCE`]
     /// and [`MAX_AUTOMATON`].
     pub fn compile(source: &[u8], dialect: Dialect) -> Result<Self, PatternError> {
-        Self::compile_within(source, dialect, MAX_SOURCE, MAX_AUTOMATON)
+        let mut pattern = Self::compile_within(source, dialect, MAX_SOURCE, MAX_AUTOMATON)?;
+        if let Engine::Linear { quick, .. } = &mut pattern.engine
+            && source.len() <= linear::LONGEST_QUICK
+        {
+            *quick = parse::parse(source, dialect).ok().and_then(|node| linear::quick(&node)).map(Box::new);
+        }
+        Ok(pattern)
     }
 
     /// As [`Pattern::compile`] with limits of its own, in bytes: for patterns that come from macros while a request waits.
@@ -108,11 +125,13 @@ impl Pattern {
             return Err(PatternError::new(longest, message));
         }
         let node = parse::parse(source, dialect)?;
-        let linear = linear::build(&node, largest)?;
-        let engine = if backtrack::needed(&node) {
-            Engine::Backtracking { superset: linear, exact: Box::new(backtrack::build(&node, largest)?) }
+        let engine = if linear::is_whole(&node) {
+            Engine::Whole
+        } else if backtrack::needed(&node) {
+            let superset = linear::build(&node, largest)?;
+            Engine::Backtracking { superset, exact: Box::new(backtrack::build(&node, largest)?) }
         } else {
-            Engine::Linear(linear)
+            Engine::Linear { regex: linear::build(&node, largest)?, quick: None }
         };
         Ok(Self { source: source.into(), dialect, engine })
     }
@@ -139,9 +158,22 @@ impl Pattern {
     /// # Errors
     /// Only a backtracking pattern that used up its steps.
     pub fn is_match(&self, input: &[u8]) -> Result<bool, StepsExceeded> {
+        match (self.is_match_quick(input), &self.engine) {
+            (Some(is_match), _) => Ok(is_match),
+            (None, Engine::Linear { regex, .. }) => Ok(regex.is_match(input)),
+            (None, _) => Ok(self.find_at(input, 0)?.is_some()),
+        }
+    }
+
+    /// The same for a pattern that can be told at little cost; nothing for any other.
+    #[must_use]
+    pub fn is_match_quick(&self, input: &[u8]) -> Option<bool> {
         match &self.engine {
-            Engine::Linear(regex) => Ok(regex.is_match(input)),
-            Engine::Backtracking { .. } => Ok(self.find_at(input, 0)?.is_some()),
+            Engine::Whole => Some(true),
+            Engine::Linear { quick: Some(quick), .. } => {
+                quick.try_search_fwd(&Input::new(input).earliest(true)).ok().map(|found| found.is_some())
+            }
+            Engine::Linear { .. } | Engine::Backtracking { .. } => None,
         }
     }
 
@@ -154,7 +186,8 @@ impl Pattern {
             return Ok(None);
         }
         match &self.engine {
-            Engine::Linear(regex) => {
+            Engine::Whole => Ok((start == 0).then_some(0..input.len())),
+            Engine::Linear { regex, .. } => {
                 Ok(regex.find(Input::new(input).range(start..)).map(|found| found.range()))
             }
             Engine::Backtracking { superset, exact } => {
@@ -176,14 +209,8 @@ impl Pattern {
             return Ok(None);
         }
         match &self.engine {
-            Engine::Linear(regex) => {
-                let mut captures = regex.create_captures();
-                regex.search_captures(&Input::new(input).range(start..), &mut captures);
-                let groups = |captures: &regex_automata::util::captures::Captures| {
-                    captures.iter().map(|group| group.map(|span| span.range())).collect()
-                };
-                Ok(captures.is_match().then(|| groups(&captures)))
-            }
+            Engine::Whole => Ok((start == 0).then(|| vec![Some(0..input.len())])),
+            Engine::Linear { regex, .. } => Ok(linear_groups(regex, &Input::new(input).range(start..))),
             Engine::Backtracking { superset, exact } => {
                 let Some(candidate) = superset.find(Input::new(input).range(start..)) else {
                     return Ok(None);
@@ -196,6 +223,25 @@ impl Pattern {
         }
     }
 }
+
+fn linear_groups(regex: &meta::Regex, input: &Input<'_>) -> Option<Groups> {
+    let mut few = [None; 2 * FEW];
+    let mut many;
+    let slots = match few.get_mut(..2 * regex.captures_len()) {
+        Some(slots) => slots,
+        None => {
+            many = vec![None; 2 * regex.captures_len()];
+            &mut many
+        }
+    };
+    regex.search_slots(input, slots)?;
+    let at = |slot: Option<NonMaxUsize>| slot.map(NonMaxUsize::get);
+    let (pairs, _) = slots.as_chunks::<2>();
+    Some(pairs.iter().map(|[from, to]| Some(at(*from)?..at(*to)?)).collect())
+}
+
+/// Groups for which there is room without an allocation.
+const FEW: usize = 16;
 
 impl fmt::Debug for Pattern {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

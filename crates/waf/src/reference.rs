@@ -4,8 +4,10 @@
 
 mod expand;
 mod phase;
+mod room;
 mod rule;
 
-pub(crate) use expand::expand;
+pub(crate) use expand::{expand, expanded_apart};
 pub(crate) use phase::Run;
+pub(crate) use room::Texts;
 pub(crate) use rule::would_match;

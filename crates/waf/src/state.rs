@@ -19,7 +19,7 @@ pub(crate) use body::Body;
 pub use body::Processor;
 pub(crate) use controls::Controls;
 pub(crate) use hidden::{Hidden, hide};
-pub(crate) use matched::{Last, Matched, full_name};
+pub(crate) use matched::{Last, Match, Matched, Name, full_name};
 pub(crate) use request::Request;
 pub(crate) use response::Response;
 pub(crate) use time::Moment;
@@ -126,10 +126,10 @@ impl State {
     }
 
     /// `MATCHED_VAR` and its name.
-    pub(crate) fn last_match(&self) -> Option<&Member> {
+    pub(crate) fn last_match(&self) -> Option<&Match> {
         match &self.matched.last {
             Last::None => None,
-            Last::Live(member) => Some(member),
+            Last::Live(last) => Some(last),
             Last::Planned { phase, step } => {
                 let phase = self.program.plan.as_ref()?.phases.get(usize::from(*phase).wrapping_sub(1))?;
                 match &phase.steps.get(*step)?.course {

@@ -14,22 +14,25 @@ mod response;
 mod time;
 mod tx;
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    ops::Deref,
+    sync::{Arc, LazyLock},
+};
 
 pub(crate) use body::XML_PATHS;
 pub(crate) use persistent::BUILT_IN;
 use portcullis_seclang::vocabulary::Variable;
 
 use crate::{
-    ir::{Exclusion, Selector, Target},
-    state::{State, Value, decimal, full_name},
+    ir::{Exclusion, RuleId, RuleSet, Selector, Target},
+    state::{Controls, State, Value, decimal},
 };
 
 /// Receives the members of a collection: name, value.
 pub(crate) type Visit<'a> = dyn FnMut(&Value, &Value) + 'a;
 
 /// Finds a member by name, case ignored; its name as kept, and its value.
-pub(crate) type Find = fn(&State, &[u8]) -> Option<(Value, Value)>;
+pub(crate) type Find = for<'a> fn(&'a State, &[u8]) -> Option<(Held<'a>, Held<'a>)>;
 
 /// What a variable stands for.
 #[derive(Clone, Copy, Debug)]
@@ -82,81 +85,64 @@ fn look_up(variable: Variable) -> Meaning {
         .map_or(Meaning::Refused("it has no meaning here", "remove it"), |line| line.meaning)
 }
 
-/// A value that a rule is to look at.
-#[derive(Clone, Debug)]
-pub(crate) struct Item {
-    /// Its name within its collection; none for a single value or a count.
-    pub(crate) member: Option<Value>,
-    pub(crate) value: Value,
-}
-
-impl Item {
-    /// `ARGS:q`, `&ARGS`, `REQUEST_METHOD`
-    pub(crate) fn name(&self, target: &Target) -> Value {
-        match &self.member {
-            Some(member) => full_name(target.variable.name(), member),
-            None => Value::from(target.label.as_bytes()),
-        }
-    }
-}
-
-/// The values of a target that are wanted, in wire order, without the excluded ones. A count is wanted always.
-pub(crate) fn collect(
+/// Visits the values of a target in wire order, without the excluded ones: the name within the collection (none for a single value or
+/// a count), and the value.
+pub(crate) fn visit(
     state: &State,
     target: &Target,
     exclusions: &Exclusions<'_>,
-    wanted: &mut dyn FnMut(&[u8]) -> bool,
-    out: &mut Vec<Item>,
+    visitor: &mut impl FnMut(Option<&Value>, &Value),
 ) {
     let variable = target.variable;
     let mut count: usize = 0;
-    let mut keep = |member: Option<&Value>, value: &Value| {
+    let mut show = |member: Option<&Value>, value: &Value| {
         if exclusions.cover(variable, member.map_or(&[], |member| member)) {
             return;
         }
-        count += 1;
-        if !target.count && wanted(value) {
-            out.push(Item { member: member.cloned(), value: Value::clone(value) });
+        if target.count {
+            count += 1;
+        } else {
+            visitor(member, value);
         }
     };
     match (target.meaning, &target.selector) {
         (Meaning::Single(value), _) => {
             if let Some(value) = value(state) {
-                keep(None, &value);
+                show(None, &value);
             }
         }
         (Meaning::Collection(each) | Meaning::Store(each, _), None) => {
-            each(state, &mut |name, value| keep(Some(name), value));
+            each(state, &mut |name, value| show(Some(name), value));
         }
         (Meaning::Store(_, find), Some(Selector::Name(member))) => {
             if let Some((name, value)) = find(state, member) {
-                keep(Some(&name), &value);
+                show(Some(&name), &value);
             }
         }
         (Meaning::Collection(each) | Meaning::Store(each, _), Some(selector)) => {
             each(state, &mut |name, value| {
                 if selector.covers(name) {
-                    keep(Some(name), value);
+                    show(Some(name), value);
                 }
             });
         }
         (Meaning::Refused(..), _) => {}
     }
     if target.count {
-        out.push(Item { member: None, value: decimal(count) });
+        visitor(None, &decimal(count));
     }
 }
 
 /// The first value of a variable, for macros.
-pub(crate) fn first(state: &State, variable: Variable, member: Option<&[u8]>) -> Option<Value> {
+pub(crate) fn first<'a>(state: &'a State, variable: Variable, member: Option<&[u8]>) -> Option<Held<'a>> {
     match (meaning(variable), member) {
-        (Meaning::Single(value), _) => value(state),
+        (Meaning::Single(value), _) => value(state).map(Held::Made),
         (Meaning::Store(_, find), Some(member)) => find(state, member).map(|(_, value)| value),
         (Meaning::Collection(each) | Meaning::Store(each, _), member) => {
             let mut found = None;
             each(state, &mut |name, value| {
                 if found.is_none() && member.is_none_or(|member| member.eq_ignore_ascii_case(name)) {
-                    found = Some(Value::clone(value));
+                    found = Some(Held::Made(Value::clone(value)));
                 }
             });
             found
@@ -165,18 +151,64 @@ pub(crate) fn first(state: &State, variable: Variable, member: Option<&[u8]>) ->
     }
 }
 
+/// A value that the state keeps, or one that was made to be looked at.
+#[derive(Debug)]
+pub(crate) enum Held<'a> {
+    Kept(&'a Value),
+    Made(Value),
+}
+
+impl Held<'_> {
+    pub(crate) fn into_value(self) -> Value {
+        match self {
+            Self::Kept(value) => Value::clone(value),
+            Self::Made(value) => value,
+        }
+    }
+}
+
+impl Deref for Held<'_> {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        match self {
+            Self::Kept(value) => value,
+            Self::Made(value) => value,
+        }
+    }
+}
+
 /// What a rule leaves out.
 pub(crate) struct Exclusions<'a> {
     /// As written in the rule, or added to it by a directive.
-    pub(crate) own: &'a [Exclusion],
-    /// `ctl:ruleRemoveTarget*` of this transaction.
-    pub(crate) by_ctl: &'a [Arc<Exclusion>],
+    own: &'a [Exclusion],
+    /// `ctl:ruleRemoveTarget*` of this transaction, with the rules it is for.
+    by_ctl: &'a [(Arc<RuleSet>, Arc<Exclusion>)],
+    rule: RuleId,
 }
 
-impl Exclusions<'_> {
+impl<'a> Exclusions<'a> {
+    /// What a rule leaves out of a variable now.
+    pub(crate) fn of(own: &'a [Exclusion], controls: &'a Controls, rule: RuleId, variable: Variable) -> Self {
+        let by_ctl = controls.excluded();
+        let concerned =
+            by_ctl.iter().any(|(rules, other)| other.variable == variable && rules.contains(rule));
+        let by_ctl = if concerned { by_ctl } else { &[] };
+        Self { by_ctl, rule, ..Self::written(own, variable) }
+    }
+
+    /// What the rule itself says that it leaves out of a variable.
+    pub(crate) fn written(own: &'a [Exclusion], variable: Variable) -> Self {
+        let concerned = own.iter().any(|exclusion| exclusion.variable == variable);
+        Self { own: if concerned { own } else { &[] }, by_ctl: &[], rule: RuleId::new(0) }
+    }
+
     fn cover(&self, variable: Variable, member: &[u8]) -> bool {
         self.own.iter().any(|exclusion| exclusion.covers(variable, member))
-            || self.by_ctl.iter().any(|exclusion| exclusion.covers(variable, member))
+            || self
+                .by_ctl
+                .iter()
+                .any(|(rules, exclusion)| rules.contains(self.rule) && exclusion.covers(variable, member))
     }
 }
 

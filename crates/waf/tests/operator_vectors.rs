@@ -56,7 +56,8 @@ fn run(case: &Value, directory: &Path) -> Result<(), String> {
     let built = build(name, &bytes(text("param")), false, &resources)
         .map_err(|refusal| format!("refused: {}", refusal.message))?;
     let mut found = Found::default();
-    let matched = built.operate.evaluate(&bytes_with_escapes(text("input")), None, true, &mut found);
+    let input = bytes_with_escapes(text("input"));
+    let matched = built.operate.evaluate(&input, None, true, &mut found);
     let expected = case.get("ret").and_then(Value::as_u64) == Some(1);
     if matched != expected {
         return Err(format!("@{} {:?} on {:?}: {matched}", name.name(), text("param"), text("input")));
@@ -64,7 +65,8 @@ fn run(case: &Value, directory: &Path) -> Result<(), String> {
     if let Some(groups) = case.get("re_groups").and_then(Value::as_array) {
         let expected: Vec<Vec<u8>> =
             groups.iter().map(|group| bytes(group.as_str().unwrap_or_default())).collect();
-        let captured: Vec<Vec<u8>> = found.captures.into_iter().flatten().collect();
+        let captured: Vec<Vec<u8>> =
+            found.captures.iter().flatten().map(|capture| capture.of(&input).to_vec()).collect();
         if captured != expected {
             return Err(format!("captured {captured:?}, expected {expected:?}"));
         }

@@ -9,7 +9,7 @@ use crate::{
     collections::Kind,
     compile::Compiler,
     ir::{Operation, SetVar, Store, Template},
-    reference::expand,
+    reference::{Texts, expand, expanded_apart},
     state::{State, Value, decimal, number},
 };
 
@@ -70,34 +70,51 @@ pub(super) fn split_name(place: &[u8]) -> Option<(Store, Template)> {
 }
 
 /// Runs it. Without an open record in a persistent collection nothing happens (v2).
-pub(crate) fn run(state: &mut State, set_var: &SetVar) {
-    let name = expand(state, &set_var.name);
-    let value = match &set_var.operation {
-        Operation::Unset => None,
-        Operation::Set(value) | Operation::Add(value) | Operation::Subtract(value) => {
-            Some(expand(state, value))
-        }
+pub(crate) fn run(state: &mut State, set_var: &SetVar, room: &mut Texts) {
+    let name = expanded_apart(state, &set_var.name, &mut room.name);
+    // A text that is no number counts as 0 (trap 13: v3).
+    let mut by = |amount: &Template| number(expanded_apart(state, amount, &mut room.value));
+    let change = match &set_var.operation {
+        Operation::Unset => Change::Unset,
+        Operation::Set(value) => Change::Set(expand(state, value)),
+        Operation::Add(amount) => Change::Add(by(amount)),
+        Operation::Subtract(amount) => Change::Subtract(by(amount)),
     };
-    let change = |old: Option<&[u8]>| {
-        let old_number = || old.map_or(0, number);
-        // A text that is no number counts as 0 (trap 13: v3).
-        match (&set_var.operation, &value) {
-            (Operation::Set(_), Some(value)) => Some(Value::clone(value)),
-            (Operation::Add(_), Some(by)) => Some(decimal(old_number().saturating_add(number(by)))),
-            (Operation::Subtract(_), Some(by)) => Some(decimal(old_number().saturating_sub(number(by)))),
-            _ => None,
+    match (set_var.store, change) {
+        (Store::Tx, Change::Unset) => state.tx.unset(name),
+        (Store::Tx, Change::Set(value)) => state.tx.set(name, value),
+        (Store::Tx, change) => {
+            let old = state.tx.find(name).map(|member| &*member.value);
+            match change.of(old) {
+                Some(value) => state.tx.set(name, value),
+                None => state.tx.unset(name),
+            }
         }
-    };
-    match set_var.store {
-        Store::Tx => match change(state.tx.find(&name).map(|member| member.value.as_ref())) {
-            Some(value) => state.tx.set(&name, value),
-            None => state.tx.unset(&name),
-        },
-        Store::Persistent(kind) => {
+        (Store::Persistent(kind), change) => {
             if let Some(key) = state.opened(kind) {
                 let collections = Arc::clone(&state.collections);
-                collections.change(kind, key, &name, state.now().as_secs(), change);
+                collections.change(kind, key, name, state.now().as_secs(), |old| change.of(old));
             }
+        }
+    }
+}
+
+/// What becomes of a variable.
+enum Change {
+    Unset,
+    Set(Value),
+    Add(i64),
+    Subtract(i64),
+}
+
+impl Change {
+    fn of(&self, old: Option<&[u8]>) -> Option<Value> {
+        let old = || old.map_or(0, number);
+        match self {
+            Self::Unset => None,
+            Self::Set(value) => Some(Value::clone(value)),
+            Self::Add(by) => Some(decimal(old().saturating_add(*by))),
+            Self::Subtract(by) => Some(decimal(old().saturating_sub(*by))),
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use super::{RuleId, RuleSet, Sieve, Timeline};
 use crate::{
-    state::{Member, Value},
+    state::{Match, Value},
     transaction::MatchedRule,
 };
 
@@ -143,7 +143,7 @@ pub(crate) struct Outcome {
     /// Present when it matched.
     pub(crate) matched: Option<MatchedRule>,
     /// `MATCHED_VAR` behind it, if it set it.
-    pub(crate) last: Option<Member>,
+    pub(crate) last: Option<Match>,
     pub(crate) writes: Vec<Write>,
 }
 

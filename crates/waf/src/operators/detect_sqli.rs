@@ -8,7 +8,7 @@
 
 use portcullis_injection::sqli;
 
-use super::{Found, Operate, Refusal, Resources, Superset, written::Written};
+use super::{Capture, Found, Operate, Refusal, Resources, Superset, written::Written};
 
 #[derive(Debug)]
 struct DetectSQLi;
@@ -26,7 +26,7 @@ impl Operate for DetectSQLi {
         let Some(fingerprint) = sqli::detect(input) else { return false };
         found.all(input);
         if wants_captures {
-            found.captures.push(Some(fingerprint.as_bytes().to_vec()));
+            found.captures.push(Some(Capture::Text(fingerprint.as_bytes().into())));
         }
         true
     }

@@ -28,7 +28,7 @@ impl Operate for DetectXSS {
         }
         found.all(input);
         if wants_captures {
-            found.captures.push(Some(input.to_vec()));
+            found.capture(&(0..input.len()));
         }
         true
     }

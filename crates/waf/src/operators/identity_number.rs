@@ -59,7 +59,7 @@ impl Operate for IdentityNumber {
             if input.get(hit.clone()).is_some_and(self.is_valid) {
                 found.at(&hit);
                 if wants_captures {
-                    found.capture(input, &hit);
+                    found.capture(&hit);
                 }
                 return true;
             }

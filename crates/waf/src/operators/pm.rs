@@ -64,7 +64,7 @@ impl Operate for Phrases {
         let Some(hit) = self.automaton.find(Input::new(input)) else { return false };
         found.at(&hit.range());
         if wants_captures {
-            found.capture(input, &hit.range());
+            found.capture(&hit.range());
         }
         true
     }

@@ -55,7 +55,7 @@ fn once(pattern: &Pattern, input: &[u8], wants_captures: bool, found: &mut Found
             if let Some(Some(whole)) = groups.first() {
                 found.at(whole);
             }
-            found.groups(input, groups);
+            found.groups(groups);
             true
         }
         Ok(None) => false,
@@ -77,6 +77,10 @@ impl Operate for Fixed {
 
     fn evaluate(&self, input: &[u8], _: Option<&[u8]>, wants_captures: bool, found: &mut Found) -> bool {
         (self.search)(&self.pattern, input, wants_captures, found)
+    }
+
+    fn matches_quick(&self, input: &[u8]) -> Option<bool> {
+        self.pattern.is_match_quick(input)
     }
 
     fn backtracking_pattern(&self) -> Option<&[u8]> {

@@ -33,7 +33,7 @@ fn each(pattern: &Pattern, input: &[u8], wants_captures: bool, found: &mut Found
             return true;
         }
         if round == 0 || !whole.is_empty() {
-            found.groups(input, groups);
+            found.groups(groups);
         }
         start = if whole.is_empty() { whole.end + 1 } else { whole.end };
     }

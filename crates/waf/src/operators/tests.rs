@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use portcullis_seclang::{Loader, vocabulary::Operator};
 
-use super::{Found, Operate, Resources, Status, TABLE, Undecided, build};
+use super::{Capture, Found, Operate, Resources, Status, TABLE, Undecided, build};
 
 struct Files(HashMap<&'static str, &'static [u8]>);
 
@@ -100,13 +100,11 @@ fn places_of_matches() {
 }
 
 #[test]
-fn captures_are_copies_of_the_input() {
-    let text = |found: Found| -> Vec<Option<String>> {
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("ASCII");
-        found.captures.into_iter().map(|capture| capture.map(text)).collect()
-    };
-    let captures = |name, argument: &str, input: &str| {
-        find(&*built(name, argument), input.as_bytes()).map(text).unwrap_or_default()
+fn captures_are_parts_of_the_input() {
+    let captures = |name, argument: &str, input: &str| -> Vec<Option<String>> {
+        let text = |capture: &Capture| String::from_utf8_lossy(capture.of(input.as_bytes())).into_owned();
+        let found = find(&*built(name, argument), input.as_bytes()).unwrap_or_default();
+        found.captures.iter().map(|capture| capture.as_ref().map(text)).collect()
     };
     let some = |text: &str| Some(text.to_owned());
     assert_eq!(captures(Operator::Rx, "(a)|(b)", "b"), [some("b"), None, some("b")]);

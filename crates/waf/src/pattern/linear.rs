@@ -3,13 +3,51 @@
 //! Constructs an automaton cannot do are widened (an assertion holds, a back reference matches anything), so that the automaton of such
 //! a pattern finds at least every match: the filter before the backtracking engine.
 
-use regex_automata::meta;
+use regex_automata::{
+    dfa::{StartKind, dense},
+    meta,
+    nfa::thompson,
+};
 use regex_syntax::hir::{Capture, Class, ClassBytes, ClassBytesRange, Dot, Hir, HirKind, Look, Repetition};
 
 use super::{
     PatternError,
-    tree::{Anchor, Greed, Node},
+    tree::{Anchor, ByteSet, Greed, Node},
 };
+
+/// Longest pattern in bytes for which a whole automaton may be built ahead: longer ones seldom fit, and trying takes time.
+pub(super) const LONGEST_QUICK: usize = 96;
+/// Largest such automaton in bytes.
+const LARGEST_QUICK: usize = 16 << 10;
+
+/// Whether the pattern is `^.*$`.
+pub(super) fn is_whole(node: &Node) -> bool {
+    let Node::Concat(nodes) = node else { return false };
+    let [
+        Node::Anchor(Anchor::Start),
+        Node::Repeat { node, min: 0, max: None, greed },
+        Node::Anchor(Anchor::End),
+    ] = nodes.as_slice()
+    else {
+        return false;
+    };
+    *greed != Greed::Possessive && **node == Node::Class(ByteSet::ALL)
+}
+
+/// An automaton that only says whether the pattern is found, if that is a small one.
+pub(super) fn quick(node: &Node) -> Option<dense::DFA<Vec<u32>>> {
+    let config = thompson::Config::new()
+        .utf8(false)
+        .which_captures(thompson::WhichCaptures::None)
+        .nfa_size_limit(Some(LARGEST_QUICK));
+    let nfa = thompson::Compiler::new().configure(config).build_from_hir(&lower(node)).ok()?;
+    let config = dense::Config::new()
+        .start_kind(StartKind::Unanchored)
+        .accelerate(false)
+        .dfa_size_limit(Some(LARGEST_QUICK))
+        .determinize_size_limit(Some(2 * LARGEST_QUICK));
+    dense::Builder::new().configure(config).build_from_nfa(&nfa).ok()
+}
 
 pub(super) fn build(node: &Node, largest: usize) -> Result<meta::Regex, PatternError> {
     let config = meta::Config::new().utf8_empty(false).nfa_size_limit(Some(largest));

@@ -199,3 +199,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_told_quickly_is_what_a_search_says() {
+    for (source, inputs) in [
+        ("^.*$", &["", "a", "a\nb\n"][..]),
+        ("^(?:.*)$", &["", "a", "a\nb\n"]),
+        ("^.*", &["", "a\nb"]),
+        ("^(?:GET|HEAD)$", &["GET", "GE", "HEADS", "\nGET", "GET\n", "HEAD"]),
+        ("^0?$", &["", "0", "00", "x"]),
+        (r"(?i)\bab+c", &["xabc", "x ABBc", "abb"]),
+    ] {
+        let pattern = Pattern::compile(source.as_bytes(), SINGLE).expect("compiles");
+        for input in inputs.iter().map(|input| input.as_bytes()) {
+            let found = pattern.find_at(input, 0).expect("linear");
+            assert_eq!(pattern.is_match_quick(input), Some(found.is_some()), "{source} {input:?}");
+            let groups = pattern.groups_at(input, 0).expect("linear");
+            assert_eq!(groups.map(|groups| groups[0].clone()), found.map(Some), "{source} {input:?}");
+        }
+    }
+    let whole = Pattern::compile(b"^.*$", SINGLE).expect("compiles");
+    assert_eq!(whole.find_at(b"a\nb", 0), Ok(Some(0..3)));
+    assert_eq!((whole.find_at(b"ab", 1), whole.groups_at(b"ab", 2)), (Ok(None), Ok(None)));
+    let lines = Pattern::compile(b"^.*$", MULTI).expect("compiles");
+    assert_eq!(lines.find_at(b"a\nb", 2), Ok(Some(2..3)));
+}

@@ -4,32 +4,64 @@ use crate::{
     ir::{Part, Template},
     limits,
     state::{State, Value},
-    variables,
+    variables::{self, Held},
 };
 
 /// The text of a template, cut after [`limits::EXPANSION`] bytes. A template that is one macro shares the value.
 pub(crate) fn expand(state: &State, template: &Template) -> Value {
     match template.parts.as_slice() {
         [] => Value::default(),
-        [part] => piece(state, part),
-        parts => {
+        [Part::Macro { variable, key }] => {
+            variables::first(state, *variable, key.as_deref()).map(Held::into_value).unwrap_or_default()
+        }
+        _ => {
             let mut text = Vec::new();
-            for part in parts {
-                let piece = piece(state, part);
-                let room = limits::EXPANSION.saturating_sub(text.len());
-                text.extend_from_slice(piece.get(..room).unwrap_or(&piece));
-            }
-            Value::from(text)
+            expand_into(state, template, &mut text);
+            Value::from(text.as_slice())
         }
     }
 }
 
-fn piece(state: &State, part: &Part) -> Value {
-    match part {
-        Part::Literal(text) => Value::from(text.as_slice()),
-        Part::Macro { variable, key } => {
-            variables::first(state, *variable, key.as_deref()).unwrap_or_default()
+/// The same where it stands already, or else in `room`.
+pub(crate) fn expanded<'a>(state: &'a State, template: &'a Template, room: &'a mut Vec<u8>) -> &'a [u8] {
+    match template.parts.as_slice() {
+        [Part::Macro { variable, key }] => match variables::first(state, *variable, key.as_deref()) {
+            Some(Held::Kept(value)) => value,
+            made => {
+                room.clear();
+                made.into_iter().for_each(|value| room.extend_from_slice(&value));
+                room
+            }
+        },
+        _ => expanded_apart(state, template, room),
+    }
+}
+
+/// The same, never where the state keeps it: the state may change while the text is in use.
+pub(crate) fn expanded_apart<'a>(state: &State, template: &'a Template, room: &'a mut Vec<u8>) -> &'a [u8] {
+    match template.as_literal() {
+        Some(text) => text,
+        None => {
+            expand_into(state, template, room);
+            room
         }
-        Part::Unknown(_) => Value::default(),
+    }
+}
+
+fn expand_into(state: &State, template: &Template, text: &mut Vec<u8>) {
+    text.clear();
+    let most = if template.parts.len() > 1 { limits::EXPANSION } else { usize::MAX };
+    for part in &template.parts {
+        let room = most.saturating_sub(text.len());
+        let mut add = |piece: &[u8]| text.extend_from_slice(piece.get(..room).unwrap_or(piece));
+        match part {
+            Part::Literal(piece) => add(piece),
+            Part::Macro { variable, key } => {
+                if let Some(piece) = variables::first(state, *variable, key.as_deref()) {
+                    add(&piece);
+                }
+            }
+            Part::Unknown(_) => {}
+        }
     }
 }

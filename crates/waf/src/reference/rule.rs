@@ -1,18 +1,22 @@
 //! One rule: its links in order, for each the values of its targets, for each value the transformations and the operator.
 
-use std::{cell::Cell, sync::Arc};
+use std::sync::Arc;
 
-use portcullis_transform::{Context, Transformation};
+use portcullis_transform::Context;
 
-use super::{Run, expand};
+use super::{
+    Run,
+    expand::{expand, expanded},
+    room::{self, Buffers, Room},
+};
 use crate::{
     actions::{effects, setvar},
-    ir::{Exclusion, Link, Rule, RuleId, Target, Template, Test},
+    ir::{Link, Rule, RuleId, Target, Template, Test},
     limits,
     operators::{Found, Undecided},
-    state::{Member, State, Value},
+    state::{Match, Member, Name, State, Value},
     transaction::{MatchedRule, MatchedTarget},
-    variables::{self, Exclusions, Item},
+    variables::{self, Exclusions},
 };
 
 impl Run {
@@ -23,102 +27,75 @@ impl Run {
     pub(crate) fn evaluate(&mut self, id: RuleId, rule: &Rule) -> bool {
         self.state.rule = Some(id);
         self.state.matched.begin_rule();
-        let excluded = self.state.controls.excluded(id);
-        let mut told = Told::default();
-        for link in &rule.links {
-            if !self.link(rule, link, &excluded, &mut told) {
-                return false;
+        let mut room = room::take();
+        let matched = rule.links.iter().all(|link| self.link(id, rule, link, &mut room));
+        if matched {
+            for effect in rule.links.iter().rev().flat_map(|link| &link.effects) {
+                effects::run(&mut self.state, effect);
             }
+            if let Some(severity) = rule.meta.severity {
+                self.state.highest_severity = self.state.highest_severity.min(severity);
+            }
+            self.record(rule, &mut room.told);
         }
-        for effect in rule.links.iter().rev().flat_map(|link| &link.effects) {
-            effects::run(&mut self.state, effect);
-        }
-        if let Some(severity) = rule.meta.severity {
-            self.state.highest_severity = self.state.highest_severity.min(severity);
-        }
-        self.record(rule, told);
-        true
+        room::put_back(room);
+        matched
     }
 
-    fn link(&mut self, rule: &Rule, link: &Link, excluded: &[Arc<Exclusion>], told: &mut Told) -> bool {
+    fn link(&mut self, id: RuleId, rule: &Rule, link: &Link, room: &mut Room) -> bool {
         let Some(test) = &link.test else {
-            self.act(rule, link, told);
+            self.act(rule, link, room);
             return true;
         };
         let mut matched = false;
-        let mut items = Vec::new();
-        let mut decided: Vec<(bool, Found)> = Vec::new();
-        let exclusions = Exclusions { own: &link.exclusions, by_ctl: excluded };
         for target in &link.targets {
-            items.clear();
-            decided.clear();
-            // Nearly no value matches: those that do not are left where they are. What depends on the order of events is not decided
-            // here: an argument with macros may change with every match.
-            let mut buffers = BUFFERS.take();
-            let mut wanted = |value: &[u8]| {
-                if link.multi_match || test.argument.is_some() {
-                    return true;
-                }
-                let (hit, found) = evaluated(&self.state, link, test, value, &mut buffers);
-                let may_match = hit != test.negated || found.undecided.is_some();
-                if may_match {
-                    decided.push((hit, found));
-                }
-                may_match
-            };
-            variables::collect(&self.state, target, &exclusions, &mut wanted, &mut items);
-            BUFFERS.set(buffers.kept());
-            let mut decided = decided.drain(..);
-            for item in items.drain(..) {
-                matched |= self.value(rule, link, (test, target), (&item, decided.next()), told);
+            search(&self.state, id, link, (test, target), room);
+            let mut hits = std::mem::take(&mut room.hits);
+            for hit in hits.drain(..) {
+                matched |= self.hit(rule, link, (test, target), hit, room);
             }
+            room.hits = hits;
         }
         matched
     }
 
-    /// Tests one value, with `multiMatch` in every form it takes (trap 7), and acts on every match (trap 1).
-    fn value(
+    /// Tests a value that is not decided yet, with `multiMatch` in every form it takes (trap 7), and acts on every match (trap 1).
+    fn hit(
         &mut self,
         rule: &Rule,
         link: &Link,
         (test, target): (&Test, &Target),
-        (item, decided): (&Item, Option<(bool, Found)>),
-        told: &mut Told,
+        hit: Hit,
+        room: &mut Room,
     ) -> bool {
-        if link.multi_match {
-            let mut matched = false;
-            for form in forms(&self.state, link, &item.value) {
-                matched |= self.form(rule, link, (test, target), (item, &form, None), told);
-            }
-            return matched;
+        if let Some((hits, found)) = hit.decided {
+            return self.form(rule, link, (test, target), (hit.member, hit.value, hits, found), room);
         }
-        if link.transformations.is_empty() {
-            return self.form(rule, link, (test, target), (item, &item.value, decided), told);
+        let forms = if link.multi_match {
+            forms(&self.state, link, &hit.value)
+        } else {
+            vec![last_form(&self.state, link, &hit.value, &mut room.buffers)]
+        };
+        let mut matched = false;
+        for form in forms {
+            let mut found = Found::default();
+            let argument =
+                test.argument.as_ref().map(|template| expanded(&self.state, template, &mut room.argument));
+            let hits = test.operate.evaluate(&form, argument, false, &mut found);
+            matched |= self.form(rule, link, (test, target), (hit.member.clone(), form, hits, found), room);
         }
-        let mut buffers = BUFFERS.take();
-        let context = Context { unicode_map: self.state.program.settings().unicode_map.as_ref() };
-        let form = buffers.transform(&link.transformations, &item.value, &context);
-        let form = form.unwrap_or(&item.value);
-        let matched = self.form(rule, link, (test, target), (item, form, decided), told);
-        BUFFERS.set(buffers.kept());
         matched
     }
 
-    /// Tests one form of a value.
+    /// Acts on a form of a value, if it matches.
     fn form(
         &mut self,
         rule: &Rule,
         link: &Link,
         (test, target): (&Test, &Target),
-        (item, form, decided): (&Item, &[u8], Option<(bool, Found)>),
-        told: &mut Told,
+        (member, form, hit, mut found): (Option<Value>, Value, bool, Found),
+        room: &mut Room,
     ) -> bool {
-        let expanded = test.argument.as_ref().map(|template| expand(&self.state, template));
-        let (hit, mut found) = decided.unwrap_or_else(|| {
-            let mut found = Found::default();
-            let hit = test.operate.evaluate(form, expanded.as_deref(), false, &mut found);
-            (hit, found)
-        });
         if !self.decide(hit, rule, test, &found) {
             return false;
         }
@@ -129,17 +106,19 @@ impl Run {
         }
         if hit && link.capture && found.undecided.is_none() {
             // Groups cost several times what a verdict costs: they are asked for after a match only.
-            found = Found::default();
-            test.operate.evaluate(form, expanded.as_deref(), true, &mut found);
-            self.capture(&found);
+            found.clear();
+            let argument =
+                test.argument.as_ref().map(|template| expanded(&self.state, template, &mut room.argument));
+            test.operate.evaluate(&form, argument, true, &mut found);
+            self.capture(&found, &form);
         }
-        let name = item.name(target);
-        told.target(&name, hit.then_some(&found));
-        // What no transformation changed is shared, not copied.
-        let value =
-            if std::ptr::eq(form, &*item.value) { Value::clone(&item.value) } else { Value::from(form) };
-        self.state.matched.add(name, value);
-        self.act(rule, link, told);
+        let name = match member {
+            Some(member) => Name::Member(target.variable, member),
+            None => Name::Whole(Arc::clone(&target.label)),
+        };
+        room.told.target(&name, hit.then_some(&found));
+        self.state.matched.add(Match { name, value: form });
+        self.act(rule, link, room);
         true
     }
 
@@ -163,24 +142,33 @@ impl Run {
 
     /// Trap 8: a match that captures forgets all of `TX.0` to `TX.9` first, as v2 does, so that a group that took no part never shows
     /// what another match left behind (v3's stale captures were CVE-2026-21876).
-    fn capture(&mut self, found: &Found) {
+    fn capture(&mut self, found: &Found, form: &Value) {
         const NAMES: [&[u8]; 10] = [b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9"];
         for (position, name) in NAMES.iter().enumerate() {
             match found.captures.get(position) {
-                Some(Some(text)) => self.state.tx.set(name, Value::from(text.as_slice())),
+                Some(Some(capture)) => {
+                    let text = capture.of(form);
+                    // What matched as a whole is shared, not copied.
+                    let value = if text.len() == form.len() && std::ptr::eq(text, &**form) {
+                        Value::clone(form)
+                    } else {
+                        Value::from(text)
+                    };
+                    self.state.tx.set(name, value);
+                }
                 _ => self.state.tx.unset(name),
             }
         }
     }
 
     /// What happens for every match of a link.
-    fn act(&mut self, rule: &Rule, link: &Link, told: &mut Told) {
+    fn act(&mut self, rule: &Rule, link: &Link, room: &mut Room) {
         for set_var in &link.set_vars {
-            setvar::run(&mut self.state, set_var);
+            setvar::run(&mut self.state, set_var, &mut room.texts);
         }
         if self.keeps_values {
-            told.message = Some(self.shown(&rule.meta.message_template));
-            told.log_data = rule.meta.log_data.as_ref().map(|template| self.shown(template));
+            room.told.message = Some(self.shown(&rule.meta.message_template));
+            room.told.log_data = rule.meta.log_data.as_ref().map(|template| self.shown(template));
         }
     }
 
@@ -189,7 +177,7 @@ impl Run {
         text.get(..limits::VALUE_IN_REPORT).unwrap_or(&text).to_vec()
     }
 
-    fn record(&mut self, rule: &Rule, told: Told) {
+    fn record(&mut self, rule: &Rule, told: &mut Told) {
         self.audited |= rule.meta.audit;
         self.matched.push(MatchedRule {
             id: rule.id,
@@ -200,41 +188,92 @@ impl Run {
             targets: told.targets.iter().map(Place::told).collect(),
             logged: rule.meta.log,
             audited: rule.meta.audit,
-            log_data: told.log_data,
-            expanded_message: told.message,
+            log_data: told.log_data.take(),
+            expanded_message: told.message.take(),
         });
     }
+}
+
+/// A value that matches, or that is not decided yet.
+pub(super) struct Hit {
+    /// Its name within its collection; none for a single value or a count.
+    member: Option<Value>,
+    /// As the link sees it; as it came if it is not decided.
+    value: Value,
+    /// Whether the operator hit, and what it found.
+    decided: Option<(bool, Found)>,
+}
+
+/// Puts the values of a target that may match into `room.hits`. Nearly none does: what does not match is only looked at.
+///
+/// What depends on the order of events is left undecided: behind a match, an argument with macros may be another.
+fn search(state: &State, id: RuleId, link: &Link, (test, target): (&Test, &Target), room: &mut Room) {
+    let Room { hits, argument, buffers, .. } = room;
+    let argument = test.argument.as_ref().map(|template| expanded(state, template, argument));
+    let context = Context { unicode_map: state.program.settings().unicode_map.as_ref() };
+    let exclusions = Exclusions::of(&link.exclusions, &state.controls, id, target.variable);
+    let mut found = Found::default();
+    variables::visit(state, target, &exclusions, &mut |member, value| {
+        if link.multi_match || (test.argument.is_some() && !hits.is_empty()) {
+            hits.push(Hit { member: member.cloned(), value: Value::clone(value), decided: None });
+            return;
+        }
+        let form = match link.transformations.as_slice() {
+            [] => None,
+            chain => buffers.transform(chain, value, &context),
+        };
+        let seen = form.unwrap_or(value);
+        if test.operate.matches_quick(seen) == Some(test.negated) {
+            return;
+        }
+        let hit = test.operate.evaluate(seen, argument, false, &mut found);
+        if hit != test.negated || found.undecided.is_some() {
+            let value = form.map_or_else(|| Value::clone(value), Value::from);
+            let decided = Some((hit, std::mem::take(&mut found)));
+            hits.push(Hit { member: member.cloned(), value, decided });
+        } else if hit {
+            found.clear();
+        }
+    });
 }
 
 /// Whether a link matches as things stand; nothing is done about it.
 pub(crate) fn would_match(state: &State, link: &Link) -> bool {
     let Some(test) = &link.test else { return true };
-    let mut items = Vec::new();
+    let mut matches = false;
     for target in &link.targets {
-        let exclusions = Exclusions { own: &link.exclusions, by_ctl: &[] };
-        variables::collect(state, target, &exclusions, &mut |_| true, &mut items);
+        let exclusions = Exclusions::written(&link.exclusions, target.variable);
+        variables::visit(state, target, &exclusions, &mut |_, value| {
+            matches |= forms(state, link, value).iter().any(|form| {
+                let argument = test.argument.as_ref().map(|template| expand(state, template));
+                let mut found = Found::default();
+                let hit = test.operate.evaluate(form, argument.as_deref(), false, &mut found);
+                hit != test.negated || found.undecided.is_some()
+            });
+        });
     }
-    items.iter().flat_map(|item| forms(state, link, &item.value)).any(|form| {
-        let expanded = test.argument.as_ref().map(|template| expand(state, template));
-        let mut found = Found::default();
-        let hit = test.operate.evaluate(&form, expanded.as_deref(), false, &mut found);
-        hit != test.negated || found.undecided.is_some()
-    })
+    matches
 }
 
 /// What a rule will say about its match.
 #[derive(Debug, Default)]
-struct Told {
+pub(super) struct Told {
     targets: Vec<Place>,
     message: Option<Vec<u8>>,
     log_data: Option<Vec<u8>>,
 }
 
 impl Told {
-    fn target(&mut self, name: &Value, found: Option<&Found>) {
+    pub(super) fn clear(&mut self) {
+        self.targets.clear();
+        self.message = None;
+        self.log_data = None;
+    }
+
+    fn target(&mut self, name: &Name, found: Option<&Found>) {
         if self.targets.len() < limits::MATCHED_TARGETS {
             self.targets.push(Place {
-                name: Value::clone(name),
+                name: name.clone(),
                 offset: found.map_or(0, |found| found.offset),
                 length: found.map_or(0, |found| found.length),
             });
@@ -245,14 +284,14 @@ impl Told {
 /// Where a link matched. It is put into words only if the whole chain does.
 #[derive(Debug)]
 struct Place {
-    name: Value,
+    name: Name,
     offset: usize,
     length: usize,
 }
 
 impl Place {
     fn told(&self) -> MatchedTarget {
-        MatchedTarget { variable: printable(&self.name), offset: self.offset, length: self.length }
+        MatchedTarget { variable: printable(&self.name.text()), offset: self.offset, length: self.length }
     }
 }
 
@@ -266,53 +305,12 @@ fn printable(name: &[u8]) -> String {
     name.iter().flat_map(|byte| std::ascii::escape_default(*byte)).map(char::from).collect()
 }
 
-/// What the operator finds in a value as the link sees it.
-fn evaluated(state: &State, link: &Link, test: &Test, value: &[u8], buffers: &mut Buffers) -> (bool, Found) {
+/// What a link's transformations make of a value.
+fn last_form(state: &State, link: &Link, value: &Value, buffers: &mut Buffers) -> Value {
     let context = Context { unicode_map: state.program.settings().unicode_map.as_ref() };
-    let form = buffers.transform(&link.transformations, value, &context).unwrap_or(value);
-    let mut found = Found::default();
-    (test.operate.evaluate(form, None, false, &mut found), found)
-}
-
-thread_local! {
-    /// Kept from value to value; taken out while in use.
-    static BUFFERS: Cell<Buffers> = const { Cell::new(Buffers { current: Vec::new(), next: Vec::new() }) };
-}
-
-/// What transformations write into.
-#[derive(Default)]
-struct Buffers {
-    current: Vec<u8>,
-    next: Vec<u8>,
-}
-
-/// Capacity above which a buffer is not kept.
-const KEPT: usize = 1 << 20;
-
-impl Buffers {
-    /// Applies transformations in order; `None` when nothing changed.
-    fn transform(
-        &mut self,
-        chain: &[&'static Transformation],
-        value: &[u8],
-        context: &Context<'_>,
-    ) -> Option<&[u8]> {
-        let mut changed = false;
-        for transformation in chain {
-            self.next.clear();
-            let input = if changed { self.current.as_slice() } else { value };
-            if (transformation.apply)(input, &mut self.next, context) {
-                std::mem::swap(&mut self.current, &mut self.next);
-                changed = true;
-            }
-        }
-        changed.then_some(self.current.as_slice())
-    }
-
-    /// Itself, unless a large value has made it grow.
-    fn kept(self) -> Self {
-        if self.current.capacity().max(self.next.capacity()) > KEPT { Self::default() } else { self }
-    }
+    let form = buffers.transform(&link.transformations, value, &context);
+    // What no transformation changed is shared, not copied.
+    form.map_or_else(|| Value::clone(value), Value::from)
 }
 
 /// The forms that `multiMatch` tests: the original and what each transformation made of it, if that changed it.

@@ -66,12 +66,8 @@ impl Controls {
         self.removed.meets(relied) || self.excluded.iter().any(|(_, exclusion)| exclusion.is_of_tx())
     }
 
-    /// What `ctl:ruleRemoveTarget*` took away from a rule (trap 32).
-    pub(crate) fn excluded(&self, rule: RuleId) -> Vec<Arc<Exclusion>> {
-        self.excluded
-            .iter()
-            .filter(|(rules, _)| rules.contains(rule))
-            .map(|(_, exclusion)| Arc::clone(exclusion))
-            .collect()
+    /// What `ctl:ruleRemoveTarget*` took away, each from a set of rules (trap 32).
+    pub(crate) fn excluded(&self) -> &[(Arc<RuleSet>, Arc<Exclusion>)] {
+        &self.excluded
     }
 }

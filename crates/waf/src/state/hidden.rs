@@ -54,7 +54,7 @@ impl Hidden {
             }
             Sanitised::RequestHeader(name) => self.insert(&full_name("REQUEST_HEADERS", name)),
             Sanitised::ResponseHeader(name) => self.insert(&full_name("RESPONSE_HEADERS", name)),
-            Sanitised::Matched => matched.all.iter().for_each(|member| self.insert(&member.name)),
+            Sanitised::Matched => matched.all.iter().for_each(|one| self.insert(&one.name.text())),
         }
     }
 

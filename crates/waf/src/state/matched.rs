@@ -1,7 +1,37 @@
 //! `MATCHED_VAR`, `MATCHED_VARS` and their names.
 
-use super::{Member, Value};
+use std::sync::Arc;
+
+use portcullis_seclang::vocabulary::Variable;
+
+use super::Value;
 use crate::limits;
+
+/// A value that matched.
+#[derive(Clone, Debug)]
+pub(crate) struct Match {
+    pub(crate) name: Name,
+    /// As the operator saw it.
+    pub(crate) value: Value,
+}
+
+/// What a rule looked at; put into words only if somebody asks.
+#[derive(Clone, Debug)]
+pub(crate) enum Name {
+    /// `REQUEST_METHOD`, `&ARGS`
+    Whole(Arc<str>),
+    /// `ARGS:q`
+    Member(Variable, Value),
+}
+
+impl Name {
+    pub(crate) fn text(&self) -> Value {
+        match self {
+            Self::Whole(label) => Value::from(label.as_bytes()),
+            Self::Member(variable, member) => full_name(variable.name(), member),
+        }
+    }
+}
 
 /// What matched last, and what matched in this chain so far.
 ///
@@ -10,7 +40,7 @@ use crate::limits;
 #[derive(Debug, Default)]
 pub(crate) struct Matched {
     pub(crate) last: Last,
-    pub(crate) all: Vec<Member>,
+    pub(crate) all: Vec<Match>,
     /// Something matched that the links behind cannot see any more.
     pub(crate) overflowed: bool,
 }
@@ -22,7 +52,7 @@ pub(crate) enum Last {
     #[default]
     None,
     /// Its name and value.
-    Live(Member),
+    Live(Match),
     /// A step of the plan.
     Planned { phase: u8, step: usize },
 }
@@ -32,14 +62,13 @@ impl Matched {
         self.all.clear();
     }
 
-    pub(crate) fn add(&mut self, name: Value, value: Value) {
-        let member = Member { name, value };
+    pub(crate) fn add(&mut self, one: Match) {
         if self.all.len() < limits::MATCHED_VARS {
-            self.all.push(member.clone());
+            self.all.push(one.clone());
         } else {
             self.overflowed = true;
         }
-        self.last = Last::Live(member);
+        self.last = Last::Live(one);
     }
 }
 

@@ -6,13 +6,18 @@ use super::{
     Line,
     Meaning::{Collection, Single},
     line,
-    request::{members, names},
 };
-use crate::state::Value;
+use crate::state::{State, Value};
 
 pub(super) const LINES: &[Line] = &[
-    line(V::MatchedVar, Single(|state| state.last_match().map(|member| Value::clone(&member.value)))),
-    line(V::MatchedVarName, Single(|state| state.last_match().map(|member| Value::clone(&member.name)))),
-    line(V::MatchedVars, Collection(|state, visit| members(&state.matched.all, visit))),
-    line(V::MatchedVarsNames, Collection(|state, visit| names(&state.matched.all, visit))),
+    line(V::MatchedVar, Single(|state| state.last_match().map(|last| Value::clone(&last.value)))),
+    line(V::MatchedVarName, Single(|state| state.last_match().map(|last| last.name.text()))),
+    line(V::MatchedVars, Collection(|state, visit| each(state, |name, value| visit(name, value)))),
+    line(V::MatchedVarsNames, Collection(|state, visit| each(state, |name, _| visit(name, name)))),
 ];
+
+fn each(state: &State, mut visit: impl FnMut(&Value, &Value)) {
+    for one in &state.matched.all {
+        visit(&one.name.text(), &one.value);
+    }
+}

@@ -3,7 +3,7 @@
 use portcullis_seclang::vocabulary::Variable as V;
 
 use super::{
-    Line,
+    Held, Line,
     Meaning::{Collection, Single, Store},
     Visit, line,
     request::members,
@@ -36,8 +36,8 @@ fn all(state: &State, kind: Kind, visit: &mut Visit<'_>) {
     }
 }
 
-fn find(state: &State, kind: Kind, name: &[u8]) -> Option<(Value, Value)> {
+fn find<'a>(state: &State, kind: Kind, name: &[u8]) -> Option<(Held<'a>, Held<'a>)> {
     let key = state.opened(kind)?;
     let value = state.collections.find(kind, key, name, state.now().as_secs())?;
-    Some((Value::from(name), value))
+    Some((Held::Made(Value::from(name)), Held::Made(value)))
 }

@@ -2,8 +2,8 @@
 
 use portcullis_seclang::vocabulary::Variable as V;
 
-use super::{Line, Meaning::Store, Visit, line};
-use crate::state::{Value, Variables};
+use super::{Held, Line, Meaning::Store, Visit, line};
+use crate::state::Variables;
 
 pub(super) const LINES: &[Line] = &[
     line(V::Tx, Store(|state, visit| all(&state.tx, visit), |state, name| find(&state.tx, name))),
@@ -17,6 +17,6 @@ fn all(variables: &Variables, visit: &mut Visit<'_>) {
     }
 }
 
-fn find(variables: &Variables, name: &[u8]) -> Option<(Value, Value)> {
-    variables.find(name).map(|member| (Value::clone(&member.name), Value::clone(&member.value)))
+fn find<'a>(variables: &'a Variables, name: &[u8]) -> Option<(Held<'a>, Held<'a>)> {
+    variables.find(name).map(|member| (Held::Kept(&member.name), Held::Kept(&member.value)))
 }
