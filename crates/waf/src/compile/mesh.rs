@@ -7,7 +7,7 @@ use super::{
     prefilter::{Clause, best, needs},
     profile::Profile,
     sift::{Automata, Origin, Wanted},
-    transform_plan::{Tree, change, never_lengthens, touched},
+    transform_plan::{Tree, brings_nothing, change, never_lengthens, touched},
 };
 use crate::{
     ir::{
@@ -18,7 +18,7 @@ use crate::{
         },
     },
     operators::Superset,
-    variables::meaning,
+    variables::{Meaning, meaning},
 };
 
 fn set<const W: usize>(bits: &mut [u64; W], at: usize) {
@@ -42,6 +42,9 @@ pub(super) fn mesh<const W: usize>(
         table: empty_table(),
         absent: [[0; W]; 2],
         phrases: Phrases::new(&[], |_| 0.0),
+        inverted: [0; W],
+        content_with: Box::new([[0; W]; CLASSES]),
+        content: [0; W],
         lowered: [0; W],
         unlowered: [0; W],
     };
@@ -55,12 +58,17 @@ pub(super) fn mesh<const W: usize>(
         let mut sifted = add_rule(&mut mesh.table, &mut mesh.absent, bit, wanted, profile, automata);
         tested.push(if link.multi_match { path } else { vec![last] });
         sifted.nodes = tested.last().into_iter().flatten().filter_map(|at| u16::try_from(*at).ok()).collect();
+        let (negated, needs) = (sifted.negated, sifted.needs);
         mesh.rules.push(sifted);
         // A rule whose phrases are not all kept here is asked itself.
         let its = phrases_of(link);
         if its.iter().all(|phrase| phrase.len() >= SHORTEST) {
             phrases.extend(its.iter().map(|phrase| (bit, &**phrase)));
+            if negated && !its.is_empty() {
+                set(&mut mesh.inverted, bit);
+            }
         }
+        note_needs(&mut mesh, bit, needs);
         let lowers = |transformation: &&portcullis_transform::Transformation| {
             matches!(change(transformation), Change::LowerCase | Change::LowerCaseAnd(_))
         };
@@ -71,6 +79,12 @@ pub(super) fn mesh<const W: usize>(
             set(&mut mesh.unlowered, bit);
         }
     }
+    for bit in 0..mesh.rules.len() {
+        let spares = spared(wanted, bit);
+        if let Some(sifted) = mesh.rules.get_mut(bit) {
+            sifted.spares = spares;
+        }
+    }
     mesh.phrases = Phrases::new(&phrases, |text| profile.of_text(text));
     mesh.nodes = nodes(&tree, &tested);
     mesh.sources =
@@ -78,10 +92,41 @@ pub(super) fn mesh<const W: usize>(
     mesh
 }
 
+/// Bits that wake steps which a match of a bit's rule skips. Only of a rule that is one link over one value as it comes.
+fn spared(wanted: &[&Wanted<'_>], bit: usize) -> Vec<u16> {
+    let Some((own, steps)) = wanted.get(bit).and_then(|own| Some((own, own.skips.as_ref()?))) else {
+        return Vec::new();
+    };
+    let link = own.link();
+    let is_one_value =
+        matches!(link.targets.as_slice(), [target] if matches!(target.meaning, Meaning::Single(_)));
+    if own.rule.links.len() != 1
+        || !is_one_value
+        || !link.exclusions.is_empty()
+        || !link.transformations.is_empty()
+    {
+        return Vec::new();
+    }
+    let all = wanted.iter().enumerate();
+    all.filter(|(_, other)| other.rule.phase == own.rule.phase && steps.contains(&other.step))
+        .filter_map(|(at, _)| u16::try_from(at).ok())
+        .collect()
+}
+
 /// The phrases a rule looks for; none if it looks for anything else.
 fn phrases_of(link: &Link) -> &[Box<[u8]>] {
-    let test = link.test.as_ref().filter(|test| !test.negated);
-    test.and_then(|test| test.operate.phrases()).unwrap_or(&[])
+    link.test.as_ref().and_then(|test| test.operate.phrases()).unwrap_or(&[])
+}
+
+fn note_needs<const W: usize>(mesh: &mut Mesh<W>, bit: usize, needs: u64) {
+    if needs == 0 {
+        set(&mut mesh.content, bit);
+    }
+    for (class, rules) in mesh.content_with.iter_mut().enumerate() {
+        if needs >> class & 1 == 1 {
+            set(rules, bit);
+        }
+    }
 }
 
 fn empty_table<const W: usize>() -> Box<[Row<W>; PAIRS]> {
@@ -118,6 +163,7 @@ fn nodes<const W: usize>(tree: &Tree, tested: &[Vec<usize>]) -> Vec<Node<W>> {
                 Change::Decodes(_) | Change::Any => None,
             },
             rules: [0; W],
+            below: [0; W],
         })
         .collect();
     for (bit, tested) in tested.iter().enumerate() {
@@ -125,6 +171,17 @@ fn nodes<const W: usize>(tree: &Tree, tested: &[Vec<usize>]) -> Vec<Node<W>> {
             if let Some(node) = nodes.get_mut(*at) {
                 set(&mut node.rules, bit);
             }
+        }
+    }
+    for at in (0..nodes.len()).rev() {
+        let Some((parent, below)) = nodes.get_mut(at).map(|node| {
+            node.below.iter_mut().zip(&node.rules).for_each(|(below, rules)| *below |= rules);
+            (node.parent, node.below)
+        }) else {
+            continue;
+        };
+        if let Some(parent) = nodes.get_mut(parent).filter(|_| at > 0) {
+            parent.below.iter_mut().zip(&below).for_each(|(parent, below)| *parent |= below);
         }
     }
     nodes
@@ -147,9 +204,13 @@ fn add_rule<const W: usize>(
         superset =
             Some(Superset { hir: Superset::phrases(phrases.iter().map(|phrase| &**phrase)), exact: false });
     }
-    // A negated operator matches what its expression is not found in: there is nothing to look for.
+    // A negated operator matches what its expression is not found in: there is nothing to look for, but phrases, of which none is wanted.
     let sought: Option<&Hir> = superset.as_ref().filter(|_| !negated).map(|superset| &superset.hir);
-    let clauses = sought.map_or([None, None], |hir| best(hir, profile));
+    let kept = !phrases.is_empty() && phrases.iter().all(|phrase| phrase.len() >= SHORTEST);
+    let clauses = superset
+        .as_ref()
+        .filter(|_| !negated || kept)
+        .map_or([None, None], |superset| best(&superset.hir, profile));
     for (clause, (at, absent)) in clauses.iter().zip(absent.iter_mut().enumerate()) {
         match clause {
             None => set(absent, bit),
@@ -166,6 +227,7 @@ fn add_rule<const W: usize>(
         needs: sought.map_or(0, |hir| needs(hir, profile)),
         negated,
         argument: wanted.argument.clone(),
+        spares: Vec::new(),
         echo: wanted.echo.clone(),
         automaton: superset.as_ref().and_then(|superset| automata.of(wanted, superset)),
     }
@@ -316,11 +378,13 @@ fn kind<const W: usize>(rules: [u64; W], choosy: [u64; W], nodes: &[Node<W>], by
         rules,
         choosy,
         touched: Signs::default(),
+        brings: Signs::default(),
         decoding: [0; W],
         plain: [0; W],
         decoded: u64::MAX,
         decoded_from: 0,
         touched_decoded: Signs::default(),
+        brings_decoded: Signs::default(),
         decoder: None,
         nodes: Vec::new(),
     };
@@ -333,8 +397,15 @@ fn kind<const W: usize>(rules: [u64; W], choosy: [u64; W], nodes: &[Node<W>], by
         let lowered = at > 0 && lowering.get(node.parent) == Some(&true);
         if at > 0 {
             kind.nodes.extend(u16::try_from(at));
-            let seen = if below { &mut kind.touched_decoded } else { &mut kind.touched };
+            let (seen, brought) = if below {
+                (&mut kind.touched_decoded, &mut kind.brings_decoded)
+            } else {
+                (&mut kind.touched, &mut kind.brings)
+            };
             *seen = seen.with(touched(node.change));
+            if !node.transformation.is_some_and(brings_nothing) {
+                *brought = brought.with(touched(node.change));
+            }
         }
         if let Change::Decodes(classes) = node.change {
             kind.decoded &= classes;
@@ -367,6 +438,7 @@ fn kind<const W: usize>(rules: [u64; W], choosy: [u64; W], nodes: &[Node<W>], by
     }
     if !simple && kind.decoding != [0; W] {
         kind.touched = Signs::ALL;
+        kind.brings = Signs::ALL;
         kind.decoder = None;
     }
     kind

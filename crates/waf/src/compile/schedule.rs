@@ -157,7 +157,13 @@ impl<'a> Forecast<'a> {
             .filter_map(|lookout| {
                 let rule = self.program.rule(lookout.id)?;
                 let (argument, echo) = (lookout.argument.clone(), lookout.echo.clone());
-                Some(Wanted { id: lookout.id, rule, link: lookout.link, part: lookout.part, argument, echo })
+                let skips = phases.get(usize::from(rule.phase).wrapping_sub(1)).and_then(|phase| {
+                    let lands = phase.steps.get(usize::from(lookout.step))?.lands?;
+                    let end = phase.steps.partition_point(|step| step.position < lands);
+                    Some(lookout.step + 1..u16::try_from(end).ok()?)
+                });
+                let (link, part, step) = (lookout.link, lookout.part, lookout.step);
+                Some(Wanted { id: lookout.id, rule, link, part, step, skips, argument, echo })
             })
             .collect();
         let (profile, mut automata) = (Profile::new(), Automata::default());

@@ -4,7 +4,7 @@
 //! of all others. What `ctl` excludes for one request is not looked at here: a rule that is woken for nothing is evaluated and does not
 //! match.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use portcullis_seclang::vocabulary::Variable as V;
 use regex_automata::dfa::dense;
@@ -89,8 +89,11 @@ pub(super) struct Wanted<'a> {
     pub(super) rule: &'a Rule,
     /// 0 is the head.
     pub(super) link: usize,
-    /// What it wakes.
+    /// What it wakes: a part of this step, or the step itself.
     pub(super) part: u16,
+    pub(super) step: u16,
+    /// Steps that its rule's `skipAfter` passes over.
+    pub(super) skips: Option<Range<u16>>,
     /// The operator's argument as the plan has it, if it holds macros.
     pub(super) argument: Option<Value>,
     /// What the links behind make of a match, if the head matches nearly everything.

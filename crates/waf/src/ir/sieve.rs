@@ -56,6 +56,12 @@ pub(crate) struct Mesh<const W: usize> {
     pub(crate) absent: Row<W>,
     /// Phrases that rules look for.
     pub(crate) phrases: Phrases<W>,
+    /// Rules among them that match a value in which none is found. Their clauses are those of the phrases.
+    pub(crate) inverted: Rules<W>,
+    /// Rules that need a byte of a class, by class.
+    pub(crate) content_with: Box<[Rules<W>; CLASSES]>,
+    /// Rules that need no class.
+    pub(crate) content: Rules<W>,
     /// Rules that see the value in lower case.
     pub(crate) lowered: Rules<W>,
     /// Rules that see it as it came as well.
@@ -81,6 +87,8 @@ pub(crate) struct Sifted {
     pub(crate) negated: bool,
     /// The operator's argument as the plan has it.
     pub(crate) argument: Option<Value>,
+    /// If it matches for certain, these bits need not be looked for: what they would wake is skipped.
+    pub(crate) spares: Vec<u16>,
     /// Asked instead of the operator: whether a match comes to anything.
     pub(crate) echo: Option<Arc<Echo>>,
     /// Is found just where the operator is; asked instead of it.
@@ -119,6 +127,8 @@ pub(crate) struct Kind<const W: usize> {
     pub(crate) choosy: Rules<W>,
     /// What the transformations of these rules change, letter case apart.
     pub(crate) touched: Signs,
+    /// What those of them change that may bring forth bytes of other classes.
+    pub(crate) brings: Signs,
     /// Rules that decode the value: they see nothing then of one that holds a byte of another class than `decoded`.
     pub(crate) decoding: Rules<W>,
     /// Rules that see the value before it is decoded, if it is.
@@ -129,6 +139,8 @@ pub(crate) struct Kind<const W: usize> {
     pub(crate) decoded_from: usize,
     /// What transformations behind the decoding change.
     pub(crate) touched_decoded: Signs,
+    /// What those of them change that may bring forth bytes of other classes.
+    pub(crate) brings_decoded: Signs,
     /// The transformation that decodes.
     pub(crate) decoder: Option<&'static Transformation>,
     /// Nodes that these rules need, parents first, without the first.
@@ -146,6 +158,8 @@ pub(crate) struct Node<const W: usize> {
     pub(crate) touched: Option<Signs>,
     /// Rules that test the value as it is here.
     pub(crate) rules: Rules<W>,
+    /// Those, and rules that test what becomes of it.
+    pub(crate) below: Rules<W>,
 }
 
 /// What a transformation changes.

@@ -6,7 +6,7 @@
 //!
 //! Example: `SecRule ARGS "@validateUtf8Encoding" "id:1,deny"`
 
-use super::{Found, Operate, Refusal, Resources, written::Written};
+use super::{Found, Operate, Refusal, Resources, Superset, written::Written};
 
 #[derive(Debug)]
 struct ValidateUtf8Encoding;
@@ -16,6 +16,10 @@ pub(super) fn build(_: &Written<'_>, _: &Resources<'_>) -> Result<Box<dyn Operat
 }
 
 impl Operate for ValidateUtf8Encoding {
+    fn superset(&self) -> Option<Superset> {
+        Superset::byte(0x80..=0xff, false)
+    }
+
     fn evaluate(&self, input: &[u8], _: Option<&[u8]>, _: bool, found: &mut Found) -> bool {
         let Err(error) = std::str::from_utf8(input) else { return false };
         found.at(&(error.valid_up_to()..error.valid_up_to() + 1));

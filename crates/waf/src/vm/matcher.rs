@@ -12,16 +12,24 @@ use crate::{
         Program, Sieve,
         sieve::{
             AnyMesh, CLASSES, Change, EDGE, Kind, Mesh, Node, PAIRS, Row, Rules, SIGN_SHIFT, Sifted, Signs,
-            Source, UPPER, WIDEST, When, class,
+            Source, UPPER, When, class, classes,
         },
     },
     operators::Found,
-    state::State,
+    state::{Controls, State},
     variables::Meaning,
 };
 
-/// Wakes a part of a step of a phase.
-pub(super) type Wake<'a> = dyn FnMut(u8, u16) + 'a;
+/// A part of a step that a value wakes.
+pub(super) struct Woken {
+    pub(super) phase: u8,
+    pub(super) part: u16,
+    /// Its rule matches unless `ctl` gets in the way, and steps that it skips were not looked for.
+    pub(super) is_certain: bool,
+}
+
+/// Takes note of what is woken.
+pub(super) type Wake<'a> = dyn FnMut(Woken) + 'a;
 
 /// Sifts the values that came with the head or the body.
 pub(super) fn sift(sieve: &Sieve, state: &State, when: When, scratch: &mut Scratch, wake: &mut Wake<'_>) {
@@ -45,7 +53,15 @@ fn sift_all<const W: usize>(
     wake: &mut Wake<'_>,
 ) {
     let context = Context { unicode_map: state.program.settings().unicode_map.as_ref() };
-    let mut sifter = Sifter { mesh, program: &state.program, context, asleep: [u64::MAX; W], scratch, wake };
+    let mut sifter = Sifter {
+        mesh,
+        program: &state.program,
+        context,
+        asleep: [u64::MAX; W],
+        controls: &state.controls,
+        scratch,
+        wake,
+    };
     for source in mesh.sources.iter().filter(|source| source.when == when) {
         match source.meaning {
             Meaning::Single(value) => {
@@ -67,9 +83,13 @@ struct Sifter<'a, 'b, const W: usize> {
     context: Context<'a>,
     /// Rules that are not woken yet.
     asleep: Rules<W>,
+    controls: &'a Controls,
     scratch: &'a mut Scratch,
     wake: &'a mut Wake<'b>,
 }
+
+/// What transformations that bring nothing else may bring.
+const BLANK: u64 = classes(b" ");
 
 /// Where a value stands.
 #[derive(Clone, Copy)]
@@ -94,31 +114,19 @@ impl<const W: usize> Sifter<'_, '_, W> {
         }
         let place = Place { source, kind, name };
         let scanned = scan(self.mesh, value);
-        if scanned.signs.show_folded(kind.touched) {
-            return self.forms(&place, value, &scanned);
+        let shown = scanned.signs;
+        let decodes = kind.decoding != [0; W] && shown.classes & !kind.decoded & !UPPER == 0;
+        if shown.show_folded(kind.touched) || (decodes && self.decoded(kind, value)) {
+            return self.forms(&place, value, &scanned, decodes);
         }
-        if kind.decoding != [0; W]
-            && scanned.signs.classes & !kind.decoded & !UPPER == 0
-            && self.decoded(&place, value)
-        {
-            return self.forms(&place, value, &scanned);
-        }
-        let mut candidates = both(&both(&rules, &kind.plain), &scanned.hits);
-        if candidates == [0; W] {
-            return;
-        }
-        let phrased = both(&candidates, &self.mesh.phrases.rules);
-        if phrased != [0; W] {
-            let found = both(&self.mesh.phrases.find(value), &phrased);
-            bits(&found).for_each(|bit| self.woken(bit, &place));
-            candidates = without(&candidates, &phrased);
-        }
+        let rules = both(&rules, &kind.plain);
+        let mut candidates = self.phrases(&place, value, &rules, &scanned.hits, None);
         let mut lowered = false;
-        for bit in bits(&candidates) {
-            if !self.is_plausible(bit, value.len(), scanned.signs) {
+        while let Some(bit) = pop(&mut candidates) {
+            if !self.is_plausible(bit, value.len(), shown) {
                 continue;
             }
-            let lowers = scanned.signs.classes & UPPER != 0 && has(&self.mesh.lowered, bit);
+            let lowers = shown.classes & UPPER != 0 && has(&self.mesh.lowered, bit);
             if lowers && !lowered {
                 lower(value, &mut self.scratch.lowered);
                 lowered = true;
@@ -131,12 +139,56 @@ impl<const W: usize> Sifter<'_, '_, W> {
         }
     }
 
+    /// Wakes those of `rules` that look for phrases, as far as they match, and gives the others whose clauses hold. Without those that
+    /// `shown` says see something else.
+    fn phrases(
+        &mut self,
+        place: &Place<'_, W>,
+        value: &[u8],
+        rules: &Rules<W>,
+        hits: &Rules<W>,
+        shown: Option<&dyn Fn(usize) -> bool>,
+    ) -> Rules<W> {
+        let mesh = self.mesh;
+        let hit = both(rules, hits);
+        // None of its phrases can be there.
+        let mut woken = without(&both(rules, &mesh.inverted), hits);
+        let phrased = both(&hit, &mesh.phrases.rules);
+        if phrased != [0; W] {
+            let found = mesh.phrases.find(value);
+            join(&mut woken, &both(&phrased, &differing(&found, &mesh.inverted)));
+        }
+        let mut left = without(&hit, &phrased);
+        while let Some(bit) = pop(&mut woken) {
+            if shown.is_none_or(|shown| shown(bit)) {
+                self.woken(bit, place);
+                self.spare(bit, &mut left);
+            }
+        }
+        left
+    }
+
+    /// A rule that matches for certain skips others: they need not be looked for.
+    fn spare(&mut self, bit: usize, left: &mut Rules<W>) {
+        let Some(sifted) = self.mesh.rules.get(bit).filter(|sifted| !sifted.spares.is_empty()) else {
+            return;
+        };
+        if self.controls.removes(sifted.rule) || !self.controls.excluded(sifted.rule).is_empty() {
+            return;
+        }
+        for bit in sifted.spares.iter().map(|bit| usize::from(*bit)) {
+            if let Some(word) = left.get_mut(bit / 64) {
+                *word &= !(1 << (bit % 64));
+            }
+        }
+        (self.wake)(Woken { phase: sifted.phase, part: sifted.part, is_certain: true });
+    }
+
     /// Whether what a value holds in disguise has to be gone into. It is as long as it seems at least.
-    fn decoded(&mut self, place: &Place<'_, W>, value: &[u8]) -> bool {
-        let kind = place.kind;
+    fn decoded(&mut self, kind: &Kind<W>, value: &[u8]) -> bool {
         let Some(decoder) = kind.decoder else { return true };
         let rules = both(&kind.decoding, &self.asleep);
-        if rules == [0; W] || value.len() / 4 * 3 + 2 < kind.decoded_from {
+        if rules == [0; W] || value.len() * 3 / 4 < kind.decoded_from {
             return false;
         }
         let mut out = std::mem::take(&mut self.scratch.lowered);
@@ -145,28 +197,69 @@ impl<const W: usize> Sifter<'_, '_, W> {
         let scanned = scan(self.mesh, if changed { &out } else { value });
         let length = if changed { out.len() } else { value.len() };
         self.scratch.lowered = out;
-        scanned.signs.show_folded(kind.touched_decoded)
-            || bits(&both(&scanned.hits, &rules)).any(|bit| self.is_plausible(bit, length, scanned.signs))
+        let shown = scanned.signs;
+        let mut left = if !shown.show_folded(kind.touched_decoded) {
+            both(&scanned.hits, &rules)
+        } else if shown.show_folded(kind.brings_decoded) {
+            return true;
+        } else {
+            both(&self.content_of(shown.classes | BLANK), &rules)
+        };
+        while let Some(bit) = pop(&mut left) {
+            if self.mesh.rules.get(bit).is_some_and(|sifted| length >= sifted.shortest) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Rules that need nothing but these classes.
+    fn content_of(&self, classes: u64) -> Rules<W> {
+        let mut content = self.mesh.content;
+        let mut left = classes & !UPPER;
+        while left != 0 {
+            if let Some(rules) = self.mesh.content_with.get(left.trailing_zeros() as usize) {
+                join(&mut content, rules);
+            }
+            left &= left - 1;
+        }
+        content
     }
 
     /// Sifts what each chain of transformations makes of a value.
-    fn forms(&mut self, place: &Place<'_, W>, value: &[u8], scanned: &Scanned<W>) {
+    fn forms(&mut self, place: &Place<'_, W>, value: &[u8], scanned: &Scanned<W>, decodes: bool) {
+        let kind = place.kind;
+        let shown = scanned.signs;
+        let mut alive = both(&kind.rules, &self.asleep);
+        if !shown.show_folded(kind.brings) {
+            // Transformations only take away: what a rule needs has to be there.
+            let mut content = self.content_of(shown.classes | BLANK);
+            if decodes {
+                join(&mut content, &kind.decoding);
+            }
+            alive = both(&alive, &content);
+        }
+        if alive == [0; W] {
+            return;
+        }
         let mut scratch = std::mem::take(self.scratch);
         scratch.forms.clear();
         scratch.forms.resize(self.mesh.nodes.len(), Form::default());
         scratch.changed.clear();
         scratch.known.clear();
         let mut used = 0;
-        next(&mut scratch.buffers, &mut used).note(&scanned.hits, scanned.signs);
-        for &at in &place.kind.nodes {
+        next(&mut scratch.buffers, &mut used).note(&scanned.hits, shown);
+        for &at in &kind.nodes {
             let Some(node) = self.mesh.nodes.get(usize::from(at)) else { continue };
             let parent = scratch.forms.get(node.parent).copied().unwrap_or_default();
-            if parent == Form::default() && node.touched.is_some_and(|touched| !scanned.signs.show(touched)) {
+            if parent == Form::default() && node.touched.is_some_and(|touched| !shown.show(touched))
+                || !meet(&node.below, &alive)
+            {
                 continue;
             }
             let form = match node.transformation {
                 _ if parent == Form::NOTHING
-                    || self.comes_to_nothing(place.kind, node, &scratch.buffers, parent, value.len()) =>
+                    || self.comes_to_nothing(kind, node, &scratch.buffers, parent, value.len()) =>
                 {
                     Form::NOTHING
                 }
@@ -184,10 +277,10 @@ impl<const W: usize> Sifter<'_, '_, W> {
                 }
             }
         }
-        self.as_it_came(place, value, scanned, &scratch.forms);
+        self.as_it_came(place, value, &alive, scanned, &scratch.forms);
         let changed = std::mem::take(&mut scratch.changed);
         for &at in &changed {
-            self.as_changed(place, value, usize::from(at), &mut scratch);
+            self.as_changed(place, value, &alive, usize::from(at), &mut scratch);
         }
         scratch.changed = changed;
         *self.scratch = scratch;
@@ -206,27 +299,28 @@ impl<const W: usize> Sifter<'_, '_, W> {
         let Some(buffer) = buffers.get(usize::from(parent.buffer)) else { return false };
         let length = if parent.buffer == 0 { length } else { buffer.bytes.len() };
         kind.decoder.is_some()
-            && (buffer.signs.classes & !classes & !UPPER != 0 || length / 4 * 3 + 2 < kind.decoded_from)
+            && (buffer.signs.classes & !classes & !UPPER != 0 || length * 3 / 4 < kind.decoded_from)
     }
 
     /// Wakes rules that see the value as it came.
-    fn as_it_came(&mut self, place: &Place<'_, W>, value: &[u8], scanned: &Scanned<W>, forms: &[Form]) {
+    fn as_it_came(
+        &mut self,
+        place: &Place<'_, W>,
+        value: &[u8],
+        alive: &Rules<W>,
+        scanned: &Scanned<W>,
+        forms: &[Form],
+    ) {
         let mesh = self.mesh;
         let shown = |bit: usize, wanted: fn(&Form) -> bool| {
             let nodes = mesh.rules.get(bit).map_or(&[][..], |sifted| &sifted.nodes);
             nodes.iter().any(|at| forms.get(usize::from(*at)).is_some_and(wanted))
         };
-        let mut candidates = both(&both(&place.kind.rules, &self.asleep), &scanned.hits);
-        let phrased = both(&candidates, &mesh.phrases.rules);
-        if phrased != [0; W] {
-            // Phrases are found in either case.
-            let found = both(&mesh.phrases.find(value), &phrased);
-            for bit in bits(&found).filter(|bit| shown(*bit, |form| form.buffer == 0)) {
-                self.woken(bit, place);
-            }
-            candidates = without(&candidates, &phrased);
-        }
-        for bit in bits(&candidates) {
+        let rules = both(alive, &self.asleep);
+        // Phrases are found in either case.
+        let in_either_case = |bit: usize| shown(bit, |form| form.buffer == 0);
+        let mut candidates = self.phrases(place, value, &rules, &scanned.hits, Some(&in_either_case));
+        while let Some(bit) = pop(&mut candidates) {
             if self.is_plausible(bit, value.len(), scanned.signs)
                 && shown(bit, |form| *form == Form::default())
                 && self.confirms(bit, value)
@@ -237,29 +331,35 @@ impl<const W: usize> Sifter<'_, '_, W> {
     }
 
     /// Wakes rules that see the value as a node made it.
-    fn as_changed(&mut self, place: &Place<'_, W>, value: &[u8], at: usize, scratch: &mut Scratch) {
+    fn as_changed(
+        &mut self,
+        place: &Place<'_, W>,
+        value: &[u8],
+        alive: &Rules<W>,
+        at: usize,
+        scratch: &mut Scratch,
+    ) {
         let Some(node) = self.mesh.nodes.get(at) else { return };
-        let rules = both(&both(&place.kind.rules, &node.rules), &self.asleep);
+        let rules = both(&both(alive, &node.rules), &self.asleep);
         let form = scratch.forms.get(at).copied().unwrap_or_default();
         let Some(buffer) = scratch.buffers.get_mut(usize::from(form.buffer)) else { return };
-        let mut candidates = rules;
-        candidates.iter_mut().zip(&buffer.hits).for_each(|(word, hits)| *word &= hits);
-        let phrased = both(&candidates, &self.mesh.phrases.rules);
-        candidates = without(&candidates, &phrased);
-        // In the value itself they have been looked for.
-        if form.buffer > 0 && phrased != [0; W] {
-            let found =
-                *buffer.phrases.get_or_insert_with(|| widened(&self.mesh.phrases.find(&buffer.bytes)));
-            let mut woken = phrased;
-            woken.iter_mut().zip(&found).for_each(|(word, found)| *word &= found);
-            bits(&woken).for_each(|bit| self.woken(bit, place));
+        if rules == [0; W] {
+            return;
         }
+        let mut hits = [0; W];
+        hits.iter_mut().zip(&buffer.hits).for_each(|(word, hits)| *word = *hits);
+        let mut candidates = if form.buffer > 0 {
+            self.phrases(place, &buffer.bytes, &rules, &hits, None)
+        } else {
+            // In the value itself they have been looked for.
+            without(&both(&rules, &hits), &self.mesh.phrases.rules)
+        };
         if candidates == [0; W] {
             return;
         }
         let signs = buffer.signs;
         let bytes = buffer.shown(form, value);
-        for bit in bits(&candidates) {
+        while let Some(bit) = pop(&mut candidates) {
             if self.is_plausible(bit, bytes.len(), signs) && self.confirms(bit, bytes) {
                 self.woken(bit, place);
             }
@@ -350,7 +450,7 @@ impl<const W: usize> Sifter<'_, '_, W> {
         if let Some(word) = self.asleep.get_mut(bit / 64) {
             *word &= !(1 << (bit % 64));
         }
-        (self.wake)(sifted.phase, sifted.part);
+        (self.wake)(Woken { phase: sifted.phase, part: sifted.part, is_certain: false });
     }
 
     /// Whether a rule looks at the member, its patterns over names being asked.
@@ -396,7 +496,6 @@ fn next<'a>(buffers: &'a mut Vec<Buffer>, used: &mut usize) -> &'a mut Buffer {
 impl Buffer {
     fn note(&mut self, hits: &[u64], signs: Signs) {
         self.is_lowered = false;
-        self.phrases = None;
         self.signs = signs;
         self.hits.iter_mut().zip(hits).for_each(|(mine, hits)| *mine = *hits);
     }
@@ -482,24 +581,32 @@ fn without<const W: usize>(one: &Rules<W>, other: &Rules<W>) -> Rules<W> {
     left
 }
 
-fn widened<const W: usize>(set: &Rules<W>) -> [u64; WIDEST] {
-    let mut wide = [0; WIDEST];
-    wide.iter_mut().zip(set).for_each(|(wide, word)| *wide = *word);
-    wide
+fn join<const W: usize>(one: &mut Rules<W>, other: &Rules<W>) {
+    one.iter_mut().zip(other).for_each(|(word, other)| *word |= other);
+}
+
+fn differing<const W: usize>(one: &Rules<W>, other: &Rules<W>) -> Rules<W> {
+    let mut differing = *one;
+    differing.iter_mut().zip(other).for_each(|(word, other)| *word ^= other);
+    differing
+}
+
+fn meet<const W: usize>(one: &Rules<W>, other: &Rules<W>) -> bool {
+    one.iter().zip(other).any(|(word, other)| word & other != 0)
 }
 
 fn has<const W: usize>(set: &Rules<W>, bit: usize) -> bool {
     set.get(bit / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1)
 }
 
-fn bits<const W: usize>(set: &Rules<W>) -> impl Iterator<Item = usize> + use<W> {
-    let set = *set;
-    (0..W).flat_map(move |at| {
-        let mut left = set[at];
-        std::iter::from_fn(move || {
-            let bit = (left != 0).then(|| left.trailing_zeros() as usize)?;
-            left &= left - 1;
-            Some(at * 64 + bit)
-        })
-    })
+/// Takes the lowest bit out of a set.
+fn pop<const W: usize>(set: &mut Rules<W>) -> Option<usize> {
+    for (at, word) in set.iter_mut().enumerate() {
+        if *word != 0 {
+            let bit = word.trailing_zeros() as usize;
+            *word &= *word - 1;
+            return Some(at * 64 + bit);
+        }
+    }
+    None
 }

@@ -19,6 +19,8 @@ pub(crate) struct Planned {
     noted: (usize, bool),
     /// Steps that values have woken, by phase.
     woken: [Vec<u64>; 5],
+    /// Steps that match for certain, and their phases: what they skip was not looked for.
+    certain: Vec<(u8, u16)>,
     /// Steps to be taken in this phase.
     awake: Vec<u64>,
     /// Steps among them whose forecast does not hold.
@@ -33,6 +35,7 @@ impl Planned {
             due: u8::from(program.plan.is_some()),
             noted: (0, false),
             woken: Default::default(),
+            certain: Vec::new(),
             awake: Vec::new(),
             open: Vec::new(),
             done: 0,
@@ -123,6 +126,10 @@ impl Planned {
         Some(at * 64 + word.trailing_zeros() as usize)
     }
 
+    fn is_certain(&self, phase: u8, step: usize) -> bool {
+        self.certain.iter().any(|(of, certain)| *of == phase && usize::from(*certain) == step)
+    }
+
     fn is_open(&self, step: usize) -> bool {
         self.open.get(step / 64).is_some_and(|word| word >> (step % 64) & 1 == 1)
     }
@@ -156,6 +163,11 @@ impl Run {
             let rule = program.rule(step.rule).filter(|_| !self.state.controls.removes(step.rule));
             let matched = rule.is_some_and(|rule| self.evaluate(step.rule, rule));
             self.forecast.note(phase_plan, &self.state.tx);
+            if !matched && self.forecast.is_certain(phase, at) {
+                // A `ctl` came in between.
+                self.abandon();
+                return self.walk(program, phase, step.position + 1, None);
+            }
             let Some(rule) = rule else { continue };
             if matched {
                 if rule.disruption != Disruption::Pass && self.disrupt(rule, phase)
@@ -206,17 +218,26 @@ impl Run {
             4 => (&plan.response, When::Body),
             _ => return,
         };
-        let woken = &mut self.forecast.woken;
+        let Planned { woken, certain, .. } = &mut self.forecast;
         let mut scratch = scratch::take();
-        matcher::sift(sieve, &self.state, when, &mut scratch, &mut |phase, step| {
-            if let Some(woken) = woken.get_mut(usize::from(phase).wrapping_sub(1)) {
-                let words = usize::from(step / 64) + 1;
-                if woken.len() < words {
-                    woken.resize(words, 0);
+        matcher::sift(
+            sieve,
+            &self.state,
+            when,
+            &mut scratch,
+            &mut |matcher::Woken { phase, part, is_certain }| {
+                if is_certain {
+                    certain.push((phase, part));
                 }
-                insert(woken, step);
-            }
-        });
+                if let Some(woken) = woken.get_mut(usize::from(phase).wrapping_sub(1)) {
+                    let words = usize::from(part / 64) + 1;
+                    if woken.len() < words {
+                        woken.resize(words, 0);
+                    }
+                    insert(woken, part);
+                }
+            },
+        );
         scratch::put_back(scratch);
     }
 

@@ -29,8 +29,6 @@ pub(super) struct Buffer {
     pub(super) signs: Signs,
     /// Rules whose clauses hold.
     pub(super) hits: [u64; WIDEST],
-    /// Rules of which a phrase occurs, if that was asked for.
-    pub(super) phrases: Option<[u64; WIDEST]>,
 }
 
 /// What a chain made of a value: a buffer (0 is the value itself), as it is or in lower case.
