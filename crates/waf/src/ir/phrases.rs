@@ -1,9 +1,9 @@
 //! All phrases of all rules that look for phrases, found in one pass.
 //!
-//! Of each phrase two windows of four bytes, one byte apart, are known by their hash; at every second byte of a value the window there is
-//! looked up in a bit map, and what it may belong to is compared. A phrase of just four bytes has one window, and is looked for at every
-//! byte. Case is folded by setting a bit, which also folds other bytes: that costs a comparison, never a match. Shorter phrases are not
-//! kept here.
+//! At every second byte of a value the window of four bytes there is looked up in a bit map, and what it may belong to is compared. Of each
+//! phrase two windows one byte apart are known by their hash, so that one of them is met; a phrase of just four bytes has one window, and
+//! one for each byte that may stand in front of it. Case is folded by setting a bit, which also folds other bytes: that costs a
+//! comparison, never a match. Shorter phrases are not kept here.
 
 use super::sieve::Rules;
 
@@ -25,15 +25,13 @@ pub(crate) struct Phrases<const W: usize> {
     heads: Vec<u32>,
     entries: Vec<Entry>,
     texts: Vec<u8>,
-    /// A phrase of four bytes is among them.
-    everywhere: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     window: u32,
-    /// Of the window within the phrase.
-    offset: u16,
+    /// Of the window within the phrase; -1 if it begins in front of it.
+    offset: i32,
     bit: u16,
     from: u32,
     length: u32,
@@ -48,7 +46,6 @@ impl<const W: usize> Phrases<W> {
             heads: Vec::new(),
             entries: Vec::new(),
             texts: Vec::new(),
-            everywhere: false,
         };
         for (bit, phrase) in all.iter().filter(|(_, phrase)| phrase.len() >= SHORTEST) {
             phrases.add(*bit, phrase, &cost);
@@ -64,26 +61,33 @@ impl<const W: usize> Phrases<W> {
 
     fn add(&mut self, bit: usize, phrase: &[u8], cost: &impl Fn(&[u8]) -> f64) {
         let text = phrase.to_ascii_lowercase();
-        self.everywhere |= text.len() == WINDOW;
-        let costs = text.windows((WINDOW + 1).min(text.len())).take(usize::from(u16::MAX) - 1).enumerate();
+        let costs = text.windows((WINDOW + 1).min(text.len())).enumerate();
         let best =
             costs.map(|(at, window)| (cost(window), at)).min_by(|one, other| one.0.total_cmp(&other.0));
         let Some((_, at)) = best else { return };
         let from = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
         let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
         self.texts.extend_from_slice(&text);
-        for offset in [at, at + 1] {
-            let Some(window) = text.get(offset..offset + WINDOW).and_then(|window| window.try_into().ok())
-            else {
-                continue;
-            };
+        let bit_number = u16::try_from(bit).unwrap_or(0);
+        let mut enter = |window: [u8; WINDOW], offset: i32| {
             let window = u32::from_be_bytes(window) | FOLD;
             let place = hash(window);
             if let Some(word) = self.known.get_mut((place >> 6) as usize) {
                 *word |= 1 << (place & 63);
             }
-            let (offset, bit) = (u16::try_from(offset).unwrap_or(0), u16::try_from(bit).unwrap_or(0));
-            self.entries.push(Entry { window, offset, bit, from, length });
+            self.entries.push(Entry { window, offset, bit: bit_number, from, length });
+        };
+        if let [one, two, three, _] = *text.as_slice() {
+            // Half of all bytes: the others fold onto them.
+            for before in (0..=u8::MAX).filter(|byte| byte & 0x20 != 0) {
+                enter([before, one, two, three], -1);
+            }
+        }
+        for offset in [at, at + 1] {
+            let window = text.get(offset..offset + WINDOW).and_then(|window| window.try_into().ok());
+            if let (Some(window), Ok(offset)) = (window, i32::try_from(offset)) {
+                enter(window, offset);
+            }
         }
         if let Some(word) = self.rules.get_mut(bit / 64) {
             *word |= 1 << (bit % 64);
@@ -93,25 +97,14 @@ impl<const W: usize> Phrases<W> {
     /// Rules of which a phrase occurs.
     pub(crate) fn find(&self, value: &[u8]) -> Rules<W> {
         let mut found = [0; W];
-        if self.everywhere {
-            let mut window = 0;
-            for (at, byte) in value.iter().enumerate() {
-                window = window << 8 | u32::from(*byte);
-                let place = hash(window | FOLD);
-                if self.known[(place >> 6) as usize % WORDS] >> (place & 63) & 1 == 1 && at >= WINDOW - 1 {
-                    self.compare(value, at + 1 - WINDOW, window | FOLD, &mut found);
-                }
-            }
-            return found;
-        }
         let (pairs, _) = value.as_chunks::<2>();
-        let mut window = 0;
-        for (at, pair) in pairs.iter().enumerate() {
-            window = window << 16 | u32::from(u16::from_be_bytes(*pair));
-            let place = hash(window | FOLD);
-            // The hash has fewer bits than there are words.
-            if self.known[(place >> 6) as usize % WORDS] >> (place & 63) & 1 == 1 && at > 0 {
-                self.compare(value, 2 * at - 2, window | FOLD, &mut found);
+        for (at, four) in pairs.array_windows::<2>().enumerate() {
+            let [[one, two], [three, four]] = *four;
+            let window = u32::from_be_bytes([one, two, three, four]) | FOLD;
+            let place = hash(window);
+            // The hash has fewer bits than there are in the map.
+            if self.known[(place >> 6) as usize % WORDS] >> (place & 63) & 1 == 1 {
+                self.compare(value, 2 * at, window, &mut found);
             }
         }
         found
@@ -126,7 +119,7 @@ impl<const W: usize> Phrases<W> {
                 continue;
             }
             let text = self.texts.get(entry.from as usize..(entry.from + entry.length) as usize);
-            let begin = at.checked_sub(usize::from(entry.offset));
+            let begin = isize::try_from(entry.offset).ok().and_then(|offset| at.checked_add_signed(-offset));
             let (Some(text), Some(begin)) = (text, begin) else { continue };
             if value.get(begin..begin + text.len()).is_some_and(|there| there.eq_ignore_ascii_case(text))
                 && let Some(word) = found.get_mut(usize::from(entry.bit) / 64)
