@@ -173,7 +173,8 @@ impl<const W: usize> Sifter<'_, '_, W> {
         let Some(sifted) = self.mesh.rules.get(bit).filter(|sifted| !sifted.spares.is_empty()) else {
             return;
         };
-        if self.controls.removes(sifted.rule) || !self.controls.excluded(sifted.rule).is_empty() {
+        let is_excluded = self.controls.excluded().iter().any(|(rules, _)| rules.contains(sifted.rule));
+        if self.controls.removes(sifted.rule) || is_excluded {
             return;
         }
         for bit in sifted.spares.iter().map(|bit| usize::from(*bit)) {
