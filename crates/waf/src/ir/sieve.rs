@@ -129,11 +129,11 @@ pub(crate) struct Kind<const W: usize> {
     pub(crate) touched: Signs,
     /// What those of them change that may bring forth bytes of other classes.
     pub(crate) brings: Signs,
-    /// Rules that decode the value: they see nothing then of one that holds a byte of another class than `decoded`.
+    /// Rules that decode the value: they see nothing then of one that does not decode ([`decodes`]).
     pub(crate) decoding: Rules<W>,
     /// Rules that see the value before it is decoded, if it is.
     pub(crate) plain: Rules<W>,
-    /// See there; everything if there are no such rules.
+    /// Classes of what decodes; everything if there are no such rules.
     pub(crate) decoded: u64,
     /// Shortest value that they can match once it is decoded.
     pub(crate) decoded_from: usize,
@@ -171,7 +171,7 @@ pub(crate) enum Change {
     LowerCase,
     /// Letter case, and more if one of these signs shows.
     LowerCaseAnd(Signs),
-    /// What holds a byte of another class than these becomes empty, anything else something else.
+    /// What holds a byte of another class than these becomes empty, but behind a NUL, which ends it; anything else something else.
     Decodes(u64),
     /// Anything.
     Any,
@@ -202,6 +202,16 @@ impl Signs {
         Self { classes: self.classes | other.classes, pairs: self.pairs | other.pairs }
     }
 }
+
+/// Whether something may come of a value that is decoded.
+pub(crate) const fn decodes(classes: u64, shown: Signs) -> bool {
+    shown.classes & !classes & !UPPER == 0 || shown.classes & CONTROL != 0
+}
+
+const CONTROL: u64 = classes(b"\0");
+
+/// Classes of bytes that an encoding in base64 is made of. Three bytes come of four of them.
+pub(crate) const CODE: u64 = classes(b"abcdefghijklmnopqrstuvwxyz0+/=") | UPPER;
 
 /// Pairs of neighbours without which a transformation changes nothing: of each any of the first before any of the second.
 pub(crate) type Pairs = &'static [(u64, u64)];

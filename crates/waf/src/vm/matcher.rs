@@ -11,8 +11,8 @@ use crate::{
     ir::{
         Program, Sieve,
         sieve::{
-            AnyMesh, CLASSES, Change, EDGE, Kind, Mesh, Node, PAIRS, Row, Rules, SIGN_SHIFT, Sifted, Signs,
-            Source, UPPER, When, class, classes,
+            AnyMesh, CLASSES, CODE, Change, EDGE, Kind, Mesh, Node, PAIRS, Row, Rules, SIGN_SHIFT, Sifted,
+            Signs, Source, UPPER, When, class, classes, decodes,
         },
     },
     operators::Found,
@@ -115,8 +115,8 @@ impl<const W: usize> Sifter<'_, '_, W> {
         let place = Place { source, kind, name };
         let scanned = scan(self.mesh, value);
         let shown = scanned.signs;
-        let decodes = kind.decoding != [0; W] && shown.classes & !kind.decoded & !UPPER == 0;
-        if shown.show_folded(kind.touched) || (decodes && self.decoded(kind, value)) {
+        let decodes = kind.decoding != [0; W] && decodes(kind.decoded, shown);
+        if shown.show_folded(kind.touched) || (decodes && self.decoded(kind, value, shown)) {
             return self.forms(&place, value, &scanned, decodes);
         }
         let rules = both(&rules, &kind.plain);
@@ -186,10 +186,10 @@ impl<const W: usize> Sifter<'_, '_, W> {
     }
 
     /// Whether what a value holds in disguise has to be gone into. It is as long as it seems at least.
-    fn decoded(&mut self, kind: &Kind<W>, value: &[u8]) -> bool {
+    fn decoded(&mut self, kind: &Kind<W>, value: &[u8], shown: Signs) -> bool {
         let Some(decoder) = kind.decoder else { return true };
         let rules = both(&kind.decoding, &self.asleep);
-        if rules == [0; W] || value.len() * 3 / 4 < kind.decoded_from {
+        if rules == [0; W] || is_short(kind, shown, value.len()) {
             return false;
         }
         let mut out = std::mem::take(&mut self.scratch.lowered);
@@ -299,8 +299,7 @@ impl<const W: usize> Sifter<'_, '_, W> {
         let Change::Decodes(classes) = node.change else { return false };
         let Some(buffer) = buffers.get(usize::from(parent.buffer)) else { return false };
         let length = if parent.buffer == 0 { length } else { buffer.bytes.len() };
-        kind.decoder.is_some()
-            && (buffer.signs.classes & !classes & !UPPER != 0 || length * 3 / 4 < kind.decoded_from)
+        kind.decoder.is_some() && (!decodes(classes, buffer.signs) || is_short(kind, buffer.signs, length))
     }
 
     /// Wakes rules that see the value as it came.
@@ -465,6 +464,11 @@ impl<const W: usize> Sifter<'_, '_, W> {
             })
         })
     }
+}
+
+/// Whether what comes of a value when it is decoded is shorter than everything that is looked for in it.
+fn is_short<const W: usize>(kind: &Kind<W>, shown: Signs, length: usize) -> bool {
+    shown.classes & !CODE == 0 && length / 4 * 3 < kind.decoded_from
 }
 
 fn confirms(program: &Program, sifted: &Sifted, bytes: &[u8]) -> bool {
