@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use time::{OffsetDateTime, UtcOffset};
 
 /// The machine's clock, as the engine wants it.
 #[derive(Debug)]
@@ -21,8 +21,37 @@ pub(crate) fn unix_time() -> Duration {
 
 /// The moment `ago` before now as RFC 3339 in UTC.
 pub(crate) fn rfc3339(ago: Duration) -> String {
-    let moment = OffsetDateTime::from(SystemTime::now().checked_sub(ago).unwrap_or(UNIX_EPOCH));
-    // Whole milliseconds: a log needs no more, and every line then has the same length.
-    let moment = moment.replace_millisecond(moment.millisecond()).unwrap_or(moment);
-    moment.format(&Rfc3339).unwrap_or_default()
+    drawn(SystemTime::now().checked_sub(ago).unwrap_or(UNIX_EPOCH).into())
+}
+
+/// With milliseconds, all three digits of them: lines of one length sort as text.
+fn drawn(moment: OffsetDateTime) -> String {
+    let moment = moment.to_offset(UtcOffset::UTC);
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+        moment.year(),
+        u8::from(moment.month()),
+        moment.day(),
+        moment.hour(),
+        moment.minute(),
+        moment.second(),
+        moment.millisecond()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_moment_has_three_digits_behind_its_point() {
+        for (nanoseconds, expected) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (1_790_000_000_120_999_999, "2026-09-21T14:13:20.120Z"),
+            (1_790_000_000_007_000_000, "2026-09-21T14:13:20.007Z"),
+        ] {
+            let moment = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).expect("a moment");
+            assert_eq!(drawn(moment), expected);
+        }
+    }
 }

@@ -24,6 +24,8 @@ pub(crate) const UNWRITABLE_LOG: Code = Code("E0909");
 pub(crate) const UNREADABLE_CONFIG: Code = Code("E0910");
 /// The engine gave up on a rule tree without saying why.
 pub(crate) const NO_PROGRAM: Code = Code("E0911");
+/// A listener's address cannot be had.
+pub(crate) const CANNOT_LISTEN: Code = Code("E0912");
 /// The server certificate is outside its validity.
 pub(crate) const CERTIFICATE_DATES: Code = Code("W0901");
 /// No Core Rule Set was found.

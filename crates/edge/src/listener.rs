@@ -1,6 +1,7 @@
 //! Listening sockets: bound by us, so that a taken address is an error with a name, and served by pingora's accept loop.
 
 use std::{
+    io::ErrorKind,
     net::{SocketAddr, TcpListener},
     os::fd::IntoRawFd as _,
     sync::Arc,
@@ -11,8 +12,9 @@ use pingora_core::{
     server::{Fds, ListenFds, ShutdownWatch},
     services::{Service as _, listening::Service},
 };
+use portcullis_diag::{Diagnostic, Sources};
 
-use crate::problem::StartError;
+use crate::{codes, problem::StartError};
 
 /// A bound socket that nobody accepts from yet.
 #[derive(Debug)]
@@ -24,13 +26,24 @@ pub(crate) struct Bound {
 /// Binds an address; port zero takes any free port.
 ///
 /// # Errors
-/// The address is taken, not ours, or needs rights that we do not have.
+/// The address is taken, not ours, or needs rights that we do not have: a fault of the configuration, or of what else runs.
 pub(crate) fn bind(address: SocketAddr) -> Result<Bound, StartError> {
     let bound = TcpListener::bind(address).and_then(|socket| {
         socket.set_nonblocking(true)?;
         Ok(Bound { address: socket.local_addr()?, socket })
     });
-    bound.map_err(|error| StartError::machine(format!("cannot listen on {address}"), error))
+    bound.map_err(|error| {
+        let remedy = match error.kind() {
+            ErrorKind::AddrInUse => "stop what listens there, or give [listen] another address",
+            ErrorKind::AddrNotAvailable => {
+                "name an address of this machine, or 0.0.0.0 or [::] for all of them"
+            }
+            ErrorKind::PermissionDenied => "ports below 1024 need CAP_NET_BIND_SERVICE",
+            _ => return StartError::machine(format!("cannot listen on {address}"), error),
+        };
+        let problem = Diagnostic::error(codes::CANNOT_LISTEN, format!("cannot listen on {address}: {error}"));
+        StartError::Config { sources: Sources::new(), diagnostics: vec![problem.help(remedy)] }
+    })
 }
 
 /// Accepts until `shutdown` says so. Connections that were accepted live on by themselves.

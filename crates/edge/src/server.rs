@@ -25,7 +25,7 @@ use crate::{
     problem::StartError,
     refusal::Refusal,
     reload,
-    signals::Signals,
+    signals::{Hangup, Signals},
     snapshot::mode_name,
     upstream,
 };
@@ -59,6 +59,7 @@ pub struct Addresses {
 /// # Errors
 /// Before it serves: a configuration that does not hold, an address that cannot be bound.
 pub fn run(options: &RunOptions) -> Result<(), StartError> {
+    let hangup = Hangup::catch()?;
     let prepared = Prepared::new(ConfigSource::file(&options.config_path))?;
     let snapshot = prepared.edge.snapshot();
     log_to_stderr(&snapshot.config.log.level);
@@ -70,7 +71,7 @@ pub fn run(options: &RunOptions) -> Result<(), StartError> {
         .map_err(|error| StartError::machine("cannot start threads", error))?;
     drop(snapshot);
     let ended = runtime.block_on(async {
-        let signals = Signals::catch()?;
+        let signals = Signals::catch(hangup)?;
         let running = prepared.serve();
         eprintln!("{}", running.ready_line());
         signals.serve(&running).await;
