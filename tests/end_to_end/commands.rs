@@ -1,6 +1,11 @@
 //! Commands: exit codes and what they say.
 
-use std::path::Path;
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
 
 use portcullis_testkit::{Backend, Edge, EdgeConfig, RecordingUpstream, Reply};
 
@@ -76,6 +81,79 @@ fn a_rule_that_cannot_work_stops_the_start_and_is_shown() {
     let start = Edge::start(Path::new(BINARY), config).err().unwrap();
     assert_eq!(start.status.unwrap().code(), Some(78), "{}", start.log);
     assert!(start.log.contains("after.conf:1"), "{}", start.log);
+}
+
+#[test]
+fn an_address_in_use_is_told_with_78() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let upstream = RecordingUpstream::plain(|_| Reply::new(200, "")).unwrap();
+    let config =
+        EdgeConfig { https: address, ..EdgeConfig::with_backend(Backend::plain("backend", &upstream)) };
+    let start = Edge::start(Path::new(BINARY), config).err().unwrap();
+    assert_eq!(start.status.unwrap().code(), Some(78), "{}", start.log);
+    for part in ["E0912", &address.to_string(), "[listen]"] {
+        assert!(start.log.contains(part), "{part} in:\n{}", start.log);
+    }
+}
+
+/// Ended by its id when a test fails.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what} did not happen");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Whether the process catches SIGHUP, the first of the signals.
+fn catches_hangup(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+}
+
+#[test]
+fn sighup_waits_for_the_start_and_sigterm_not_for_a_reload() {
+    let dir = prepared(|config| config.before = "# settings\n".to_owned());
+    // Whoever reads the rules waits until somebody writes them.
+    let rules = dir.path().join("before.conf");
+    std::fs::remove_file(&rules).unwrap();
+    assert!(Command::new("mkfifo").arg(&rules).status().unwrap().success());
+    let mut edge = Command::new(BINARY);
+    edge.args(["run", "--config"]).arg(dir.path().join("config.toml")).stdout(Stdio::null());
+    let mut edge = Killed(edge.stderr(Stdio::piped()).spawn().unwrap());
+    let pid = edge.0.id();
+    let signal = |name: &str| {
+        assert!(Command::new("kill").args([name, &pid.to_string()]).status().unwrap().success());
+    };
+    wait_until("a handler of SIGHUP", || catches_hangup(pid));
+    signal("-HUP");
+    // Opening it to write waits for a reader: the start, and later the reload that was asked for.
+    let write = || std::fs::OpenOptions::new().write(true).open(&rules).unwrap().write_all(b"# nothing\n");
+    write().unwrap();
+    let mut said = String::new();
+    let mut log = BufReader::new(edge.0.stderr.take().unwrap());
+    while !said.starts_with("ready ") {
+        said.clear();
+        assert!(log.read_line(&mut said).unwrap() > 0, "it ended before it was ready");
+    }
+    let reading = std::fs::OpenOptions::new().write(true).open(&rules).unwrap();
+    signal("-TERM");
+    let began = Instant::now();
+    wait_until("the end", || edge.0.try_wait().unwrap().is_some());
+    assert_eq!(edge.0.try_wait().unwrap().unwrap().code(), Some(0));
+    assert!(began.elapsed() < Duration::from_secs(20), "the reload was waited for");
+    drop(reading);
 }
 
 #[test]

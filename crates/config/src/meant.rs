@@ -79,6 +79,8 @@ pub struct Hsts {
 pub struct Limits {
     /// Connections open at once.
     pub connections: usize,
+    /// Connections open at once from one address; of IPv6, from one /64.
+    pub connections_per_address: usize,
     /// Total time for a TLS handshake, `ClientHello` included.
     pub handshake_timeout: Duration,
     /// Total time for a request head, from its first byte.
@@ -87,8 +89,16 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// Total time for a request body.
     pub body_timeout: Duration,
+    /// Least bytes a second of a request body; zero for none.
+    pub body_rate: usize,
+    /// Time before that rate is asked for.
+    pub body_grace: Duration,
     /// Time without progress while an answer is written.
     pub write_timeout: Duration,
+    /// Least bytes a second while waiting for a client to take its answer; zero for none.
+    pub answer_rate: usize,
+    /// Total time for an answer, from the backend's head on.
+    pub answer_timeout: Duration,
     /// Requests served on one connection before it is closed.
     pub requests_per_connection: u32,
     /// Bytes of a request head.
@@ -105,6 +115,10 @@ pub struct Limits {
     pub buffered_bytes: usize,
     /// Concurrent HTTP/2 streams of one connection.
     pub h2_streams: u32,
+    /// Streams that a client may take back in a minute.
+    pub h2_resets: u32,
+    /// Other HTTP/2 frames without content in a minute.
+    pub h2_control_frames: u32,
 }
 
 /// Who is believed about where a request comes from.

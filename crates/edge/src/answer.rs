@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use pingora_core::protocols::http::ServerSession;
 use pingora_http::ResponseHeader;
 use portcullis_waf::{Disposition, Intervention};
@@ -110,6 +110,12 @@ pub(crate) fn over_http(refusal: &Refusal, request_id: &str) -> Reply {
             let allowed = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
             answer = answer.with(header::ALLOW, allowed);
         }
+        // RFC 9110, section 15.5.22, and RFC 6455, section 4.4.
+        Refusal::UnknownWebsocketVersion => {
+            answer = answer
+                .with(header::UPGRADE, HeaderValue::from_static("websocket"))
+                .with(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        }
         Refusal::Overloaded => answer = answer.with(header::RETRY_AFTER, HeaderValue::from_static("1")),
         Refusal::Rules(Intervention { disposition: Disposition::Redirect(_, location), .. }) => {
             if let Ok(location) = HeaderValue::from_bytes(location) {
@@ -146,7 +152,7 @@ pub(crate) async fn send(session: &mut ServerSession, reply: Reply) {
     } else {
         session.write_response_body(answer.body, true).await
     };
-    if written.is_ok() && unread && !waits && !session.is_http2() {
+    if written.is_ok() && unread && !waits && session.req_header().version != Version::HTTP_2 {
         linger(session).await;
     }
 }

@@ -1,10 +1,13 @@
 //! One client connection, from its acceptance to its end: bounds, handshake, then HTTP/2 or the HTTP/1 loop.
 
+mod flood;
 mod frames;
 mod http1;
 mod http2;
 mod io;
+mod pace;
 pub(crate) mod proxy_protocol;
+mod stream;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -23,10 +26,12 @@ use portcullis_telemetry::{TlsFacts, redact};
 use tokio::time::Instant;
 
 use crate::{
-    answer::Refusal, client, context::Connection, edge::Edge, pipeline::Pipeline, stages::record, tls,
+    answer::Refusal, budget::Share, client, context::Connection, edge::Edge, pipeline::Pipeline,
+    snapshot::Snapshot, stages::record, tls,
 };
 
 pub(crate) use io::EdgeIo;
+pub(crate) use pace::Patience;
 
 /// Serves the TLS listeners.
 pub(crate) struct Connections {
@@ -40,26 +45,36 @@ impl ServerApp for Connections {
         let mut tcp: TcpStream = *stream.into_any().downcast().ok()?;
         let mut connection = facts(&tcp)?;
         let snapshot = self.edge.snapshot();
-        let limit = snapshot.config.limits.connections;
-        let Some(_place) = self.edge.connections.reserve(1, limit) else {
+        let Some(_place) = self.edge.connections.reserve(1, snapshot.config.limits.connections) else {
             record::connection(&self.edge, &connection, &Refusal::ConnectionLimit);
             return None;
         };
         let _open = self.edge.metrics.connection();
         let began = Instant::now();
         let limit = snapshot.config.limits.handshake_timeout;
-        if let Err(refusal) = client::of_connection(&snapshot, &mut tcp, &mut connection, limit).await {
-            record::connection(&self.edge, &connection, &refusal);
-            return None;
-        }
+        let admitted = match client::of_connection(&snapshot, &mut tcp, &mut connection, limit).await {
+            Ok(()) => share(&self.edge, &snapshot, &connection),
+            Err(refusal) => Err(refusal),
+        };
+        let _share = match admitted {
+            Ok(share) => share,
+            Err(refusal) => {
+                record::connection(&self.edge, &connection, &refusal);
+                return None;
+            }
+        };
         let deadline = limit.saturating_sub(began.elapsed());
+        let patience = Patience {
+            stall: snapshot.config.limits.write_timeout,
+            rate: snapshot.config.limits.answer_rate,
+        };
         let config = Arc::clone(&snapshot.tls);
         // A connection may live for hours; it must not keep the snapshot it began under.
         drop(snapshot);
         match tls::accept(tcp, config, deadline).await {
             Ok(handshake) => {
                 self.edge.metrics.tls_handshake("ok");
-                self.serve(handshake, connection, shutdown).await;
+                self.serve(handshake, connection, patience, shutdown).await;
             }
             Err(tls::HandshakeError::Timeout) => {
                 self.edge.metrics.tls_handshake("timeout");
@@ -75,7 +90,13 @@ impl ServerApp for Connections {
 }
 
 impl Connections {
-    async fn serve(&self, handshake: tls::Handshake, mut connection: Connection, shutdown: &ShutdownWatch) {
+    async fn serve(
+        &self,
+        handshake: tls::Handshake,
+        mut connection: Connection,
+        patience: Patience,
+        shutdown: &ShutdownWatch,
+    ) {
         connection.tls = Some(TlsFacts {
             version: handshake.stream.version().map(str::to_owned),
             sni: handshake.server_name.as_ref().map(|name| redact::host(name.as_bytes())),
@@ -83,13 +104,27 @@ impl Connections {
         });
         let connection = Arc::new(connection);
         let http2 = handshake.stream.alpn() == Some(ALPN::H2);
-        let io = EdgeIo::new(handshake.stream);
+        let io = EdgeIo::new(handshake.stream, patience);
         if http2 {
             http2::serve(self, io, connection, shutdown.clone()).await;
         } else {
             http1::serve(self, io, connection, shutdown.clone()).await;
         }
     }
+}
+
+/// Room for one more connection from its address. Proxies that are trusted to forward for many have no bound of their own.
+pub(crate) fn share(
+    edge: &Edge,
+    snapshot: &Snapshot,
+    connection: &Connection,
+) -> Result<Option<Share>, Refusal> {
+    let address = connection.client.ip();
+    if snapshot.trust.is_proxy(address) {
+        return Ok(None);
+    }
+    let share = edge.addresses.reserve(address, snapshot.config.limits.connections_per_address);
+    share.map(Some).ok_or(Refusal::AddressLimit)
 }
 
 /// Both ends of a connection. `None` when the client was gone before they could be read.

@@ -35,14 +35,26 @@ pub(crate) struct Connection {
 #[derive(Clone, Debug)]
 pub(crate) struct Arrival {
     pub(crate) connection: Arc<Connection>,
-    /// As vetted by the gate; absent over HTTP/2, where the head is read from the session.
-    pub(crate) head: Option<Arc<Head>>,
-    /// When the first byte of the head was there; absent over HTTP/2.
-    pub(crate) began: Option<Instant>,
+    /// As vetted by the gate.
+    pub(crate) head: Arc<Head>,
+    /// When the first byte of the head was there; over HTTP/2, when the head was complete.
+    pub(crate) began: Instant,
     /// No further request is read on this connection.
     pub(crate) last: bool,
-    /// Set when the pipeline has taken the request over: what was never set was answered behind our back.
-    pub(crate) taken: Arc<AtomicBool>,
+    pub(crate) notes: Arc<Notes>,
+}
+
+/// What the connection and the pipeline tell each other of one message.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    /// The pipeline has taken the request over: what was never taken was answered behind our back.
+    pub(crate) taken: AtomicBool,
+    /// The backend has agreed to a WebSocket.
+    pub(crate) tunnel: AtomicBool,
+    /// The body is not chunked as it says.
+    pub(crate) bad_chunks: AtomicBool,
+    /// The client read its answer too slowly.
+    pub(crate) slow_reader: AtomicBool,
 }
 
 impl Arrival {
@@ -65,6 +77,8 @@ pub(crate) struct Context {
     pub(crate) began: Instant,
     /// When an answer of ours had been sent; a client that lingers after it does not count as a long request.
     pub(crate) answered: Option<Instant>,
+    /// When the backend's answer began.
+    pub(crate) answer_began: Option<Instant>,
     pub(crate) arrival: Option<Arrival>,
     pub(crate) head: Option<Arc<Head>>,
     /// Index of the route within the snapshot's configuration.
@@ -88,6 +102,7 @@ impl Context {
             request_id: String::new(),
             began: Instant::now(),
             answered: None,
+            answer_began: None,
             arrival: None,
             head: None,
             route: None,

@@ -17,10 +17,17 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
-use crate::{connection::EdgeIo, problem::StartError, tls};
+use crate::{
+    connection::{EdgeIo, Patience},
+    problem::StartError,
+    tls,
+};
 
 /// Time a handshake with the demo backend may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// Whoever tries the edge may take a while.
+const PATIENCE: Patience = Patience { stall: Duration::from_secs(60), rate: 0 };
 
 /// Bytes of a body that are read.
 const MOST_BYTES: usize = 512 << 20;
@@ -116,7 +123,7 @@ async fn accept(listener: TcpListener, config: Arc<rustls::ServerConfig>, demo: 
         let (config, demo, shutdown) = (Arc::clone(&config), Arc::clone(&demo), shutdown.clone());
         tokio::spawn(async move {
             if let Ok(handshake) = tls::accept(TcpStream::from(tcp), config, HANDSHAKE).await {
-                demo.process_new(Box::new(EdgeIo::new(handshake.stream)), &shutdown).await;
+                demo.process_new(Box::new(EdgeIo::new(handshake.stream, PATIENCE)), &shutdown).await;
             }
         });
     }

@@ -9,7 +9,11 @@ use arc_swap::ArcSwap;
 use portcullis_telemetry::Metrics;
 use portcullis_waf::{Clock, Collections};
 
-use crate::{budget::Budget, clock::SystemClock, snapshot::Snapshot};
+use crate::{
+    budget::{Addresses, Budget},
+    clock::SystemClock,
+    snapshot::Snapshot,
+};
 
 /// Records of persistent collections, and variables in each, over all clients.
 const COLLECTION_BOUNDS: (usize, usize) = (100_000, 64);
@@ -22,6 +26,8 @@ pub(crate) struct Edge {
     pub(crate) clock: Arc<dyn Clock>,
     /// Client connections open.
     pub(crate) connections: Arc<Budget>,
+    /// The same, address by address.
+    pub(crate) addresses: Arc<Addresses>,
     /// Connections of operators: strangers who use up all of theirs must not blind those who watch.
     pub(crate) operators: Arc<Budget>,
     /// Bytes of bodies and answers held.
@@ -38,6 +44,7 @@ impl Edge {
             collections: Arc::new(Collections::new(records, variables)),
             clock: Arc::new(SystemClock),
             connections: Arc::default(),
+            addresses: Arc::default(),
             operators: Arc::default(),
             buffered: Arc::default(),
             draining: AtomicBool::new(false),

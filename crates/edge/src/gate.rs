@@ -1,10 +1,12 @@
-//! The gate: one HTTP/1 request head is read and vetted here before any other parser sees it.
+//! The gate: a request head is vetted here before any other parser sees it; one of HTTP/1 is also read here.
 //!
 //! Under a total deadline (a head that comes byte by byte buys nothing), within sizes, by a strict grammar ([`grammar`]). The head
 //! as it came is kept for the rules; what is handed on is a copy in which everything later parsers could read two ways is gone.
 
+mod chunks;
 mod grammar;
 mod head;
+mod http2;
 
 use std::time::Duration;
 
@@ -17,11 +19,10 @@ use tokio::{
 
 use crate::answer::Refusal;
 
+pub(crate) use chunks::Chunks;
 pub(crate) use grammar::{Framing, Vetted};
 pub(crate) use head::Head;
-
-/// Header fields beyond which pingora's own parser gives up; a larger setting is cut to this.
-const MOST_FIELDS: usize = 250;
+pub(crate) use http2::vet as vet_http2;
 
 /// Bytes of a rewritten target beyond which `http::Uri` gives up.
 const LONGEST_TARGET: usize = 65_000;
@@ -54,11 +55,20 @@ impl From<&Limits> for Bounds {
             idle: limits.idle_timeout,
             total: limits.head_timeout,
             head_bytes: limits.head_bytes,
-            fields: limits.header_fields.min(MOST_FIELDS),
+            fields: limits.header_fields,
             line_bytes: limits.header_line_bytes,
             target_bytes: limits.target_bytes.min(LONGEST_TARGET),
         }
     }
+}
+
+/// Names that a backend which folds `_` into `-`, as CGI does, takes for the fields that delimit a body.
+fn is_framing_in_disguise(name: &[u8]) -> bool {
+    let folds_to = |wanted: &[u8]| {
+        let folded = name.iter().map(|byte| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() });
+        name.contains(&b'_') && name.len() == wanted.len() && folded.eq(wanted.iter().copied())
+    };
+    folds_to(b"content-length") || folds_to(b"transfer-encoding")
 }
 
 /// Reads one head. `buffer` holds what was read before, and afterwards what follows the head. `began` is told when the first byte

@@ -1,9 +1,13 @@
 //! Pingora's hooks, each of which calls a stage and nothing else.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use async_trait::async_trait;
-use http::StatusCode;
+use bytes::Bytes;
+use http::{StatusCode, Version};
 use pingora_core::{Error, ErrorType, Result, protocols::Digest, upstreams::peer::HttpPeer};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
@@ -41,15 +45,13 @@ impl ProxyHttp for Pipeline {
                 "a request that did not come by a connection of ours",
             );
         };
-        arrival.taken.store(true, Ordering::Relaxed);
-        let limits = &ctx.snapshot.config.limits;
-        session.set_write_timeout(Some(limits.write_timeout));
+        arrival.notes.taken.store(true, Ordering::Relaxed);
         // Pingora keeps a connection for ever after its first request unless told otherwise, every time. Where the client or a
         // drain wants it closed it stays so.
         if session.get_keepalive().is_some() {
             session.set_keepalive((!arrival.last).then(|| ctx.snapshot.idle_seconds()));
         }
-        admit::arrive(ctx, arrival, session.req_header());
+        admit::arrive(ctx, arrival);
         Ok(())
     }
 
@@ -100,9 +102,25 @@ impl ProxyHttp for Pipeline {
         upstream_response: &mut ResponseHeader,
         ctx: &mut Context,
     ) -> Result<()> {
+        if let Err(refusal) = respond::vet(ctx, session.is_upgrade_req(), upstream_response) {
+            return Err(stop(ctx, refusal));
+        }
         let snapshot = Arc::clone(&ctx.snapshot);
         respond::inspect(&snapshot, ctx, session, upstream_response);
         Ok(())
+    }
+
+    fn upstream_response_body_filter(
+        &self,
+        _session: &mut Session,
+        _body: &mut Option<Bytes>,
+        _end_of_stream: bool,
+        ctx: &mut Context,
+    ) -> Result<Option<Duration>> {
+        match respond::in_time(ctx) {
+            Ok(()) => Ok(None),
+            Err(refusal) => Err(stop(ctx, refusal)),
+        }
     }
 
     async fn response_filter(
@@ -127,7 +145,7 @@ impl ProxyHttp for Pipeline {
 
     async fn fail_to_proxy(&self, session: &mut Session, e: &Error, ctx: &mut Context) -> FailToProxy {
         detach(session, ctx);
-        let refusal = ctx.refusal.take().unwrap_or_else(|| forward::blame(e));
+        let refusal = ctx.refusal.take().unwrap_or_else(|| forward::blame(ctx, e));
         let error_code = refusal.status();
         // After a 101 the connection speaks another protocol, in which an answer of ours would be garbage.
         let answered = session.response_written().is_some_and(|head| {
@@ -139,7 +157,7 @@ impl ProxyHttp for Pipeline {
         } else {
             session.set_keepalive(None);
             refuse(session, ctx, refusal).await;
-            if !session.is_http2() {
+            if session.req_header().version != Version::HTTP_2 {
                 // Pingora drops the connection without TLS's own goodbye (RFC 8446, section 6.1).
                 session.shutdown().await;
             }
@@ -150,7 +168,7 @@ impl ProxyHttp for Pipeline {
     async fn logging(&self, session: &mut Session, e: Option<&Error>, ctx: &mut Context) {
         detach(session, ctx);
         if ctx.refusal.is_none() && ctx.answered.is_none() {
-            ctx.refusal = e.map(forward::blame);
+            ctx.refusal = e.map(|error| forward::blame(ctx, error));
         }
         record::request(session, ctx);
     }

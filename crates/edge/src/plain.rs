@@ -62,12 +62,19 @@ impl ServerApp for Plain {
             return None;
         };
         let _open = self.edge.metrics.connection();
+        let mut _share = None;
         if self.purpose == Purpose::Redirect {
             let deadline = limits.handshake_timeout;
-            if let Err(refusal) = client::of_connection(&snapshot, &mut tcp, &mut connection, deadline).await
-            {
-                record::connection(&self.edge, &connection, &refusal);
-                return None;
+            let admitted = match client::of_connection(&snapshot, &mut tcp, &mut connection, deadline).await {
+                Ok(()) => connection::share(&self.edge, &snapshot, &connection),
+                Err(refusal) => Err(refusal),
+            };
+            match admitted {
+                Ok(share) => _share = share,
+                Err(refusal) => {
+                    record::connection(&self.edge, &connection, &refusal);
+                    return None;
+                }
             }
         }
         let mut bounds = Bounds::from(limits);

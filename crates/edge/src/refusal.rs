@@ -33,6 +33,7 @@ refusals! {
     ConnectionLimit => "connection_limit", 0;
     ProxyHeaderTimeout => "proxy_header_timeout", 0;
     BadProxyHeader => "bad_proxy_header", 0;
+    AddressLimit => "address_limit", 0;
     HandshakeTimeout => "handshake_timeout", 0;
     HandshakeFailed => "handshake_failed", 0;
     HeadTimeout => "head_timeout", 408;
@@ -48,10 +49,12 @@ refusals! {
     BadHost => "bad_host", 400;
     BadFraming => "bad_framing", 400;
     BadUpgrade => "bad_upgrade", 400;
+    UnknownWebsocketVersion => "unknown_websocket_version", 426;
     UnknownVersion => "unknown_version", 505;
     UnknownTransferCoding => "unknown_transfer_coding", 501;
     Http2StreamError => "h2_stream_error", 0;
     Http2ConnectionError => "h2_connection_error", 0;
+    Http2Flood => "h2_flood", 0;
     ParsersDisagree => "parsers_disagree", 400;
     // Admission.
     MethodNotAllowed => "method_not_allowed", 405;
@@ -74,6 +77,9 @@ refusals! {
     UpstreamTimeout => "upstream_timeout", 504;
     UpstreamReset => "upstream_reset", 502;
     UpstreamAnswer => "upstream_answer", 502;
+    // On the way back; an answer that has begun cannot be taken back.
+    AnswerTimeout => "answer_timeout", 504;
+    SlowReader => "slow_reader", 0;
     // Neither side's fault, or no one left to tell.
     ClientGone => "client_gone", 0;
     Internal => "internal", 500;

@@ -10,7 +10,7 @@ use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::{Client, http1::garbled};
+use crate::{Client, Wire, http1::garbled};
 
 /// An answer over HTTP/2.
 #[derive(Clone, Debug)]
@@ -103,9 +103,127 @@ async fn upload(stream: &mut h2::SendStream<Bytes>, mut body: Bytes) -> Result<(
 /// # Errors
 /// When the connection fails before a frame was read, or nothing ends within ten seconds.
 pub fn h2_raw(client: &Client, fields: &[(&str, &[u8])]) -> io::Result<Vec<Frame>> {
-    const HEADERS: u8 = 1;
-    const END_STREAM_AND_HEADERS: u8 = 0x5;
-    let mut wire = client.with_alpn(&["h2"]).connect()?;
+    let mut wire = H2Wire::connect(client)?;
+    wire.send_headers(1, fields, true)?;
+    wire.until(|frame| frame.kind == 7 || (frame.stream == 1 && (frame.kind == 3 || frame.flags & 1 == 1)))
+}
+
+/// A connection on which HTTP/2 frames are written by hand.
+pub struct H2Wire {
+    wire: Wire,
+    ahead: Vec<u8>,
+}
+
+impl H2Wire {
+    /// Connects, and sends the preface with empty settings.
+    ///
+    /// # Errors
+    /// When the connection or the handshake fails.
+    pub fn connect(client: &Client) -> io::Result<Self> {
+        let mut wire = client.with_alpn(&["h2"]).connect()?;
+        let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+        frame(&mut bytes, 4, 0, 0, &[]);
+        wire.send(&bytes)?;
+        Ok(Self { wire, ahead: Vec::new() })
+    }
+
+    /// Sends bytes as they are.
+    ///
+    /// # Errors
+    /// When the peer has closed.
+    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.wire.send(bytes)
+    }
+
+    /// Sends a header block of exactly these fields in one frame.
+    ///
+    /// # Errors
+    /// When the peer has closed.
+    pub fn send_headers(&mut self, stream: u32, fields: &[(&str, &[u8])], end: bool) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        frame(&mut bytes, 1, 4 | u8::from(end), stream, &header_block(fields));
+        self.send(&bytes)
+    }
+
+    /// Sends one frame.
+    ///
+    /// # Errors
+    /// When the peer has closed.
+    pub fn send_frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        frame(&mut bytes, kind, flags, stream, payload);
+        self.send(&bytes)
+    }
+
+    /// Frames up to the one that is `last`, or to the end of the connection.
+    ///
+    /// # Errors
+    /// When nothing was received at all, or nothing ends within ten seconds.
+    pub fn until(&mut self, last: impl Fn(&Frame) -> bool) -> io::Result<Vec<Frame>> {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let mut frames = Vec::new();
+        while Instant::now() < deadline {
+            while let Some(frame) = split_frame(&mut self.ahead) {
+                let ends = last(&frame);
+                frames.push(frame);
+                if ends {
+                    return Ok(frames);
+                }
+            }
+            let mut chunk = [0; 4096];
+            match self.wire.read_some(&mut chunk) {
+                Ok(0) => return Ok(frames),
+                Ok(count) => self.ahead.extend_from_slice(&chunk[..count]),
+                Err(_) if !frames.is_empty() => return Ok(frames),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::ErrorKind::TimedOut.into())
+    }
+}
+
+impl Frame {
+    /// Status of the answer whose `HEADERS` this is; servers write `:status` first (RFC 9113 section 8.3).
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        // RFC 7541: an update of the table's size may come first, then a whole indexed field or a literal value behind index 8.
+        let block = self.payload.iter().position(|byte| byte & 0xe0 != 0x20)?;
+        let block = self.payload.get(block..).filter(|_| self.kind == 1)?;
+        match *block.first()? {
+            byte @ 0x88..=0x8e => [200, 204, 206, 304, 400, 404, 500].get(usize::from(byte - 0x88)).copied(),
+            0x48 | 0x08 | 0x18 => digits(block.get(1..)?),
+            _ => None,
+        }
+    }
+}
+
+/// A literal of three digits, by Huffman's code or plain.
+fn digits(literal: &[u8]) -> Option<u16> {
+    let (length, bytes) = literal.split_first()?;
+    let bytes = bytes.get(..usize::from(length & 0x7f))?;
+    if length & 0x80 == 0 {
+        return std::str::from_utf8(bytes).ok()?.parse().ok();
+    }
+    let bit = |at: usize| bytes.get(at / 8).map(|byte| u16::from(byte >> (7 - at % 8) & 1));
+    let (mut at, mut number) = (0, 0);
+    for _ in 0..3 {
+        let five = (0..5).try_fold(0, |code, next| Some(code << 1 | bit(at + next)?))?;
+        at += 5;
+        let digit = if five < 3 {
+            five
+        } else {
+            let six = five << 1 | bit(at)?;
+            at += 1;
+            six.checked_sub(0x19)? + 3
+        };
+        number = number * 10 + digit;
+    }
+    Some(number)
+}
+
+/// A header block of exactly these fields.
+#[must_use]
+pub fn header_block(fields: &[(&str, &[u8])]) -> Vec<u8> {
     let mut block = Vec::new();
     for (name, value) in fields {
         // RFC 7541 section 6.2.3: a literal that is never indexed, with a new name.
@@ -113,29 +231,7 @@ pub fn h2_raw(client: &Client, fields: &[(&str, &[u8])]) -> io::Result<Vec<Frame
         literal(&mut block, name.as_bytes());
         literal(&mut block, value);
     }
-    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
-    frame(&mut bytes, 4, 0, 0, &[]);
-    frame(&mut bytes, HEADERS, END_STREAM_AND_HEADERS, 1, &block);
-    wire.send(&bytes)?;
-    let deadline = Instant::now() + Duration::from_secs(10);
-    let (mut ahead, mut frames) = (Vec::new(), Vec::new());
-    while Instant::now() < deadline {
-        while let Some(frame) = split_frame(&mut ahead) {
-            let ends = frame.kind == 7 || (frame.stream == 1 && (frame.kind == 3 || frame.flags & 1 == 1));
-            frames.push(frame);
-            if ends {
-                return Ok(frames);
-            }
-        }
-        let mut chunk = [0; 4096];
-        match wire.read_some(&mut chunk) {
-            Ok(0) => return Ok(frames),
-            Ok(count) => ahead.extend_from_slice(&chunk[..count]),
-            Err(_) if !frames.is_empty() => return Ok(frames),
-            Err(error) => return Err(error),
-        }
-    }
-    Err(io::ErrorKind::TimedOut.into())
+    block
 }
 
 fn literal(block: &mut Vec<u8>, text: &[u8]) {
@@ -186,6 +282,18 @@ mod tests {
         assert_eq!((first.kind, first.flags, first.stream, first.payload.len()), (1, 5, 1, 300));
         assert_eq!(split_frame(&mut bytes).unwrap().stream, 9);
         assert_eq!(split_frame(&mut bytes), None);
+    }
+
+    #[test]
+    fn statuses_are_read_in_each_of_their_forms() {
+        let status =
+            |payload: &[u8]| Frame { kind: 1, flags: 5, stream: 1, payload: payload.to_vec() }.status();
+        assert_eq!(status(&[0x8c]), Some(400));
+        assert_eq!(status(&[0x20, 0x88, 0x76]), Some(200));
+        assert_eq!(status(b"\x08\x03421"), Some(421));
+        // From RFC 7541, appendix C.6: 302, 307.
+        assert_eq!(status(&[0x48, 0x82, 0x64, 0x02]), Some(302));
+        assert_eq!(status(&[0x48, 0x83, 0x64, 0x0e, 0xff]), Some(307));
     }
 
     #[test]

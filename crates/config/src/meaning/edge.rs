@@ -72,6 +72,7 @@ pub(crate) fn limits(root: &DeTable<'_>, reader: &mut Reader<'_>) -> Limits {
     let target = size("target_bytes");
     let body = size("body_bytes");
     let buffered = size("buffered_bytes");
+    let (body_rate, answer_rate) = (size("body_rate"), size("answer_rate"));
     let pairs = [
         ("header_line_bytes", &line, "head_bytes", &head),
         ("target_bytes", &target, "head_bytes", &head),
@@ -85,13 +86,40 @@ pub(crate) fn limits(root: &DeTable<'_>, reader: &mut Reader<'_>) -> Limits {
             reader.error(codes::CONTRADICTION, span, message);
         }
     }
+    let connections: usize = count(reader, section, "connections");
+    // The default is never in the way of a smaller `connections`.
+    let per_address = reader.count::<usize>(section, "connections_per_address");
+    if let Some(Found { value, span: span @ Some(_) }) = &per_address
+        && *value > connections
+        && connections > 0
+    {
+        let message =
+            "`limits.connections_per_address` is larger than `limits.connections`, which it can never reach";
+        reader.error(codes::CONTRADICTION, *span, message);
+    }
+    let per_address = per_address.map_or(connections, |count| count.value.min(connections));
+    let (body_timeout, body_grace) =
+        (reader.duration(section, "body_timeout"), reader.duration(section, "body_grace"));
+    if body_grace.span.is_some()
+        && body_grace.value > body_timeout.value
+        && body_timeout.value > Duration::ZERO
+    {
+        let span = body_grace.span;
+        let message = "`limits.body_grace` is longer than `limits.body_timeout`, so that `body_rate` is never asked for";
+        reader.error(codes::CONTRADICTION, span, message);
+    }
     Limits {
-        connections: count(reader, section, "connections"),
+        connections,
+        connections_per_address: per_address,
         handshake_timeout: reader.duration(section, "handshake_timeout").value,
         head_timeout: reader.duration(section, "head_timeout").value,
         idle_timeout: reader.duration(section, "idle_timeout").value,
-        body_timeout: reader.duration(section, "body_timeout").value,
+        body_timeout: body_timeout.value,
+        body_rate: body_rate.value,
+        body_grace: body_grace.value,
         write_timeout: reader.duration(section, "write_timeout").value,
+        answer_rate: answer_rate.value,
+        answer_timeout: reader.duration(section, "answer_timeout").value,
         requests_per_connection: count(reader, section, "requests_per_connection"),
         head_bytes: head.value,
         header_fields: count(reader, section, "header_fields"),
@@ -100,6 +128,8 @@ pub(crate) fn limits(root: &DeTable<'_>, reader: &mut Reader<'_>) -> Limits {
         body_bytes: body.value,
         buffered_bytes: buffered.value,
         h2_streams: count(reader, section, "h2_streams"),
+        h2_resets: count(reader, section, "h2_resets"),
+        h2_control_frames: count(reader, section, "h2_control_frames"),
     }
 }
 

@@ -21,11 +21,14 @@ const CANCEL: u32 = 8;
 /// A stream that the client went on sending on after we had reset it.
 const STREAM_CLOSED: u32 = 5;
 
+const ENHANCE_YOUR_CALM: u32 = 11;
+
 /// What was seen, shared between the connection's reader and its loop.
 #[derive(Debug, Default)]
 pub(super) struct FrameErrors {
     streams: AtomicU64,
     connections: AtomicU64,
+    calmed: AtomicU64,
     pub(super) seen: Notify,
 }
 
@@ -38,6 +41,16 @@ impl FrameErrors {
     /// Connection errors since the last call.
     pub(super) fn take_connections(&self) -> u64 {
         self.connections.swap(0, Ordering::Relaxed)
+    }
+
+    /// Floods that the library ended, since the last call.
+    pub(super) fn take_calmed(&self) -> u64 {
+        self.calmed.swap(0, Ordering::Relaxed)
+    }
+
+    /// The reader saw a flood; the loop is to look at once.
+    pub(super) fn flooded(&self) {
+        self.seen.notify_one();
     }
 }
 
@@ -101,7 +114,10 @@ impl FrameWatch {
         let [a, b, c, d, e, f, g, h] = self.payload;
         let (code, counter) = match kind {
             RST_STREAM => (u32::from_be_bytes([a, b, c, d]), &self.errors.streams),
-            GOAWAY => (u32::from_be_bytes([e, f, g, h]), &self.errors.connections),
+            GOAWAY => match u32::from_be_bytes([e, f, g, h]) {
+                ENHANCE_YOUR_CALM => (ENHANCE_YOUR_CALM, &self.errors.calmed),
+                code => (code, &self.errors.connections),
+            },
             _ => return,
         };
         if !matches!(code, NO_ERROR | REFUSED_STREAM | CANCEL | STREAM_CLOSED) {
@@ -128,13 +144,15 @@ mod tests {
         bytes.extend(frame(0, &[7; 300]));
         bytes.extend(frame(RST_STREAM, &[0, 0, 0, 1]));
         bytes.extend(frame(RST_STREAM, &[0, 0, 0, 8]));
+        bytes.extend(frame(GOAWAY, &[0, 0, 0, 1, 0, 0, 0, 1, b'x']));
         bytes.extend(frame(GOAWAY, &[0, 0, 0, 1, 0, 0, 0, 11, b'x']));
         bytes.extend(frame(GOAWAY, &[0, 0, 0, 1, 0, 0, 0, 0]));
         for size in [1, 2, 7, 10, 1000] {
             let errors = Arc::new(FrameErrors::default());
             let mut watch = FrameWatch::new(Arc::clone(&errors));
             bytes.chunks(size).for_each(|chunk| watch.wrote(chunk));
-            assert_eq!((errors.take_streams(), errors.take_connections()), (1, 1), "chunks of {size}");
+            let seen = (errors.take_streams(), errors.take_connections(), errors.take_calmed());
+            assert_eq!(seen, (1, 1, 1), "chunks of {size}");
         }
     }
 }

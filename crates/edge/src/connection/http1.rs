@@ -1,10 +1,7 @@
 //! The HTTP/1 loop: a head through the gate, the message through pingora, the connection back, until one side has had enough.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -18,11 +15,14 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{Connections, io::EdgeIo};
+use super::{
+    Connections,
+    io::{EdgeIo, Extent},
+};
 use crate::{
     answer::{self, Refusal, Reply},
-    context::{Arrival, Connection},
-    gate::{self, Bounds, Framing, Head, Passage, Vetted},
+    context::{Arrival, Connection, Notes},
+    gate::{self, Bounds, Chunks, Framing, Head, Passage, Vetted},
     request_id,
     stages::record,
 };
@@ -60,6 +60,16 @@ pub(super) async fn serve(
         let last = served >= limits.requests_per_connection || *shutdown.borrow();
         drop(snapshot);
 
+        if vetted.framing == Framing::Upgrade && !io.replay.is_empty() {
+            // RFC 6455, section 4.1: nothing follows a handshake before its answer. What does is a request in disguise.
+            let refused = Refused {
+                connection: &connection,
+                refusal: &Refusal::BadUpgrade,
+                head: Some(&vetted.head),
+                began,
+            };
+            return refuse(app, &mut io, refused).await;
+        }
         let handed = hand_over(&mut io, *vetted, &connection, began, last);
         let mut session = ServerSession::new_http1(Box::new(io));
         match settings.take() {
@@ -68,7 +78,7 @@ pub(super) async fn serve(
             None => session.set_keepalive(Some(1)),
         }
         let reused = app.proxy.process_new_http(session, &shutdown).await;
-        if !handed.taken.load(Ordering::Relaxed) {
+        if !handed.notes.taken.load(Ordering::Relaxed) {
             // Pingora's parser refused what the gate let through, and answered by itself.
             let refusal = Refusal::ParsersDisagree;
             record::refused(&app.edge, &connection, Some(&handed.head), &refusal, &request_id::new(), began);
@@ -83,7 +93,7 @@ pub(super) async fn serve(
 /// What is remembered of a message that pingora has been given.
 struct Handed {
     head: Arc<Head>,
-    taken: Arc<AtomicBool>,
+    notes: Arc<Notes>,
 }
 
 /// Puts the vetted head before what was read behind it, and says how far the message goes.
@@ -94,22 +104,23 @@ fn hand_over(
     began: Option<Instant>,
     last: bool,
 ) -> Handed {
-    let Vetted { head, mut wire, framing } = vetted;
-    io.left = match framing {
-        Framing::Length(body) => Some((wire.len() as u64).saturating_add(body)),
-        Framing::Chunked | Framing::Upgrade => None,
+    let Vetted { head, wire, framing } = vetted;
+    let (head, notes) = (Arc::new(head), Arc::new(Notes::default()));
+    let extent = match framing {
+        Framing::Length(body) => Extent::Bytes(body),
+        Framing::Chunked => Extent::Chunks(Chunks::new()),
+        Framing::Upgrade => Extent::Tunnel,
     };
-    wire.extend_from_slice(&io.replay);
-    io.replay = wire;
-    let (head, taken) = (Arc::new(head), Arc::new(AtomicBool::new(false)));
-    io.announce(Arrival {
+    let arrival = Arrival {
         connection: Arc::clone(connection),
-        head: Some(Arc::clone(&head)),
-        began,
-        last,
-        taken: Arc::clone(&taken),
-    });
-    Handed { head, taken }
+        head: Arc::clone(&head),
+        began: began.unwrap_or_else(Instant::now),
+        // A handshake that the backend declines leaves a client that may already speak WebSocket.
+        last: last || framing == Framing::Upgrade,
+        notes: Arc::clone(&notes),
+    };
+    io.begin(wire, extent, arrival);
+    Handed { head, notes }
 }
 
 /// One passage through the gate. A drain that begins meanwhile shortens the wait for a first byte.

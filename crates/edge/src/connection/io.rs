@@ -1,13 +1,15 @@
-//! The client connection as pingora's HTTP/1 and HTTP/2 sessions see it: exactly one vetted message at a time, then silence.
+//! The client connection as pingora's HTTP/1 sessions and the HTTP/2 library see it: over HTTP/1 exactly one vetted message at a time,
+//! then silence.
 //!
-//! Over HTTP/1, bytes of a next request that arrive early stay here for the gate, and pingora's probe for them sees nothing but the
-//! end of the connection. Over HTTP/2 the bytes go through, and what is written is watched for protocol errors.
+//! Bytes of a next request that arrive early stay here for the gate, and pingora's probe for them sees nothing but the end of the
+//! connection. What a WebSocket client sends before its tunnel stands stays here too. Over HTTP/2 the bytes go through, watched in
+//! both directions. Whoever reads our answers too slowly loses the connection.
 
 use std::{
     io,
     pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
+    sync::{Arc, atomic::Ordering},
+    task::{Context, Poll, ready},
 };
 
 use async_trait::async_trait;
@@ -16,13 +18,34 @@ use pingora_core::protocols::{
     ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest,
     UniqueID, UniqueIDType, raw_connect::ProxyDigest,
 };
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-use super::frames::FrameWatch;
-use crate::{context::Arrival, tls::TlsStream};
+use super::{
+    flood::Inbound,
+    frames::FrameWatch,
+    pace::{Pace, Patience},
+};
+use crate::{
+    context::{Arrival, Notes},
+    gate::Chunks,
+    tls::TlsStream,
+};
 
 /// Early bytes of a next request that are taken in one go.
 const EARLY: usize = 4096;
+
+/// How far the message in hand goes, behind its head.
+#[derive(Debug)]
+pub(super) enum Extent {
+    /// This many bytes.
+    Bytes(u64),
+    /// As far as its chunks say.
+    Chunks(Chunks),
+    /// No further before the tunnel stands, then for ever.
+    Tunnel,
+    /// There is no message: HTTP/2.
+    Everything,
+}
 
 /// A client connection.
 #[derive(Debug)]
@@ -30,25 +53,50 @@ pub(crate) struct EdgeIo {
     inner: TlsStream,
     /// Read from the client, not yet handed out.
     pub(super) replay: BytesMut,
-    /// Bytes of the current message that may still be handed out; `None` when only its parser knows its end.
-    pub(super) left: Option<u64>,
+    /// Bytes of a vetted head, which stands first in `replay`.
+    head: usize,
+    extent: Extent,
+    notes: Arc<Notes>,
     digest: Option<Arc<ProxyDigest>>,
-    frames: Option<FrameWatch>,
+    frames: Option<(Inbound, FrameWatch)>,
+    patience: Patience,
+    pace: Pace,
 }
 
 impl EdgeIo {
-    pub(crate) fn new(inner: TlsStream) -> Self {
-        Self { inner, replay: BytesMut::new(), left: None, digest: None, frames: None }
+    pub(crate) fn new(inner: TlsStream, patience: Patience) -> Self {
+        Self {
+            inner,
+            replay: BytesMut::new(),
+            head: 0,
+            extent: Extent::Everything,
+            notes: Arc::default(),
+            digest: None,
+            frames: None,
+            patience,
+            pace: Pace::new(patience),
+        }
+    }
+
+    /// Puts a vetted head before what was read behind it. `arrival` is what the pipeline will find in the session.
+    pub(super) fn begin(&mut self, mut head: BytesMut, extent: Extent, arrival: Arrival) {
+        self.head = head.len();
+        head.extend_from_slice(&self.replay);
+        self.replay = head;
+        self.extent = extent;
+        self.pace = Pace::new(self.patience);
+        self.announce(arrival);
     }
 
     /// What the pipeline will find in the session.
     pub(super) fn announce(&mut self, arrival: Arrival) {
+        self.notes = Arc::clone(&arrival.notes);
         self.digest = arrival.into_digest();
     }
 
-    /// Watches what is written for HTTP/2 errors.
-    pub(super) fn watch_frames(&mut self, watch: FrameWatch) {
-        self.frames = Some(watch);
+    /// Watches HTTP/2 frames: those that come in for floods, those that go out for errors.
+    pub(super) fn watch_frames(&mut self, inbound: Inbound, outbound: FrameWatch) {
+        self.frames = Some((inbound, outbound));
     }
 
     /// The stream itself and what was read from it, for the gate.
@@ -72,7 +120,8 @@ impl EdgeIo {
         }
     }
 
-    fn poll_message(
+    /// Up to `most` bytes, those read before first.
+    fn poll_bytes(
         &mut self,
         cx: &mut Context<'_>,
         out: &mut ReadBuf<'_>,
@@ -85,14 +134,73 @@ impl EdgeIo {
             return Poll::Ready(Ok(count));
         }
         let mut limited = ReadBuf::new(out.initialize_unfilled_to(most));
-        match Pin::new(&mut self.inner).poll_read(cx, &mut limited) {
-            Poll::Ready(Ok(())) => {
-                let count = limited.filled().len();
-                out.advance(count);
-                Poll::Ready(Ok(count))
+        ready!(Pin::new(&mut self.inner).poll_read(cx, &mut limited))?;
+        let count = limited.filled().len();
+        out.advance(count);
+        Poll::Ready(Ok(count))
+    }
+
+    /// Bytes of a chunked message; what was read behind its end goes back.
+    fn poll_chunks(&mut self, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = out.filled().len();
+        let room = out.remaining();
+        let count = ready!(self.poll_bytes(cx, out, room))?;
+        let Extent::Chunks(chunks) = &mut self.extent else { return Poll::Ready(Ok(())) };
+        let read = out.filled().get(before..).unwrap_or(&[]);
+        let Ok(taken) = chunks.take(read) else {
+            self.notes.bad_chunks.store(true, Ordering::Relaxed);
+            out.set_filled(before);
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        };
+        if taken < count {
+            let mut rest = BytesMut::from(read.get(taken..).unwrap_or(&[]));
+            rest.extend_from_slice(&self.replay);
+            self.replay = rest;
+            out.set_filled(before + taken);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_head(&mut self, out: &mut ReadBuf<'_>) {
+        let count = self.head.min(out.remaining()).min(self.replay.len());
+        out.put_slice(self.replay.get(..count).unwrap_or(&[]));
+        self.replay.advance(count);
+        self.head = if self.replay.is_empty() { 0 } else { self.head - count };
+    }
+
+    /// HTTP/2 bytes, each frame seen before the library sees it. After a flood nothing more is taken in, only thrown away.
+    fn poll_everything(&mut self, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let Some((inbound, _)) = self.frames.as_mut() else {
+            return Pin::new(&mut self.inner).poll_read(cx, out);
+        };
+        let before = out.filled().len();
+        ready!(Pin::new(&mut self.inner).poll_read(cx, out))?;
+        let read = out.filled().get(before..).unwrap_or(&[]);
+        if read.is_empty() || inbound.read(read) {
+            return Poll::Ready(Ok(()));
+        }
+        out.set_filled(before);
+        // There may be more to throw away; the loop that saw the flood ends this.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Bounds the time that a write waits.
+    fn paced<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+        bytes: impl Fn(&T) -> usize,
+    ) -> Poll<io::Result<T>> {
+        match written {
+            Poll::Ready(written) => {
+                self.pace.moved(written.as_ref().map_or(0, bytes));
+                Poll::Ready(written)
             }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => self.pace.poll_waiting(cx).map(|_| {
+                self.notes.slow_reader.store(true, Ordering::Relaxed);
+                Err(io::ErrorKind::TimedOut.into())
+            }),
         }
     }
 }
@@ -104,17 +212,28 @@ impl AsyncRead for EdgeIo {
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.left == Some(0) {
-            return this.poll_end(cx);
+        if this.head > 0 {
+            this.poll_head(out);
+            return Poll::Ready(Ok(()));
         }
-        let most = this
-            .left
-            .map_or(out.remaining(), |left| usize::try_from(left).unwrap_or(usize::MAX).min(out.remaining()));
-        this.poll_message(cx, out, most).map_ok(|count| {
-            if let Some(left) = this.left.as_mut() {
-                *left = left.saturating_sub(count as u64);
+        match &mut this.extent {
+            Extent::Bytes(0) => this.poll_end(cx),
+            Extent::Bytes(left) => {
+                let left = *left;
+                let most = usize::try_from(left).unwrap_or(usize::MAX).min(out.remaining());
+                let count = ready!(this.poll_bytes(cx, out, most))?;
+                this.extent = Extent::Bytes(left.saturating_sub(count as u64));
+                Poll::Ready(Ok(()))
             }
-        })
+            Extent::Chunks(chunks) if chunks.is_done() => this.poll_end(cx),
+            Extent::Chunks(_) => this.poll_chunks(cx, out),
+            Extent::Tunnel if !this.notes.tunnel.load(Ordering::Relaxed) => this.poll_end(cx),
+            Extent::Tunnel => {
+                let room = out.remaining();
+                this.poll_bytes(cx, out, room).map_ok(drop)
+            }
+            Extent::Everything => this.poll_everything(cx, out),
+        }
     }
 }
 
@@ -122,18 +241,20 @@ impl AsyncWrite for EdgeIo {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         let written = Pin::new(&mut this.inner).poll_write(cx, bytes);
-        if let (Poll::Ready(Ok(count)), Some(frames)) = (&written, this.frames.as_mut()) {
+        if let (Poll::Ready(Ok(count)), Some((_, frames))) = (&written, this.frames.as_mut()) {
             frames.wrote(bytes.get(..*count).unwrap_or(bytes));
         }
-        written
+        this.paced(cx, written, |count| *count)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
+        let flushed = Pin::new(&mut self.inner).poll_flush(cx);
+        self.paced(cx, flushed, |()| 0)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
+        let shut = Pin::new(&mut self.inner).poll_shutdown(cx);
+        self.paced(cx, shut, |()| 0)
     }
 
     fn poll_write_vectored(
@@ -143,7 +264,7 @@ impl AsyncWrite for EdgeIo {
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         let written = Pin::new(&mut this.inner).poll_write_vectored(cx, slices);
-        if let (Poll::Ready(Ok(count)), Some(frames)) = (&written, this.frames.as_mut()) {
+        if let (Poll::Ready(Ok(count)), Some((_, frames))) = (&written, this.frames.as_mut()) {
             let mut left = *count;
             for slice in slices {
                 let part = slice.get(..left.min(slice.len())).unwrap_or(slice);
@@ -151,7 +272,7 @@ impl AsyncWrite for EdgeIo {
                 left -= part.len();
             }
         }
-        written
+        this.paced(cx, written, |count| *count)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -162,7 +283,7 @@ impl AsyncWrite for EdgeIo {
 #[async_trait]
 impl Shutdown for EdgeIo {
     async fn shutdown(&mut self) {
-        let _ = self.inner.shutdown().await;
+        let _ = AsyncWriteExt::shutdown(self).await;
     }
 }
 

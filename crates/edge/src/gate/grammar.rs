@@ -8,8 +8,11 @@ use std::{fmt::Write as _, ops::Range};
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Bounds, head, head::Head};
+use super::{Bounds, chunks::is_token, head, head::Head};
 use crate::{answer::Refusal, host};
+
+/// Fields that no `Connection` may name.
+const OF_THE_MESSAGE: [&[u8]; 3] = [b"host", b"content-length", b"transfer-encoding"];
 
 /// How a request's body is delimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +92,7 @@ pub(super) fn vet(bytes: &Bytes, bounds: &Bounds) -> Result<Vetted, Refusal> {
         fields.push((name, value));
     }
     let old = part(bytes, &line.protocol) == b"HTTP/1.0";
-    let framing = facts.framing(old)?;
+    let framing = facts.framing(old, part(bytes, &line.method))?;
     facts.check_host(old, line.authority.as_ref().map(|authority| part(bytes, authority)))?;
     let wire = rewrite(bytes, &line, &fields, framing, bounds)?;
     let head = Head::new(bytes.clone(), line.method, line.target, line.protocol, fields);
@@ -166,7 +169,15 @@ struct Facts {
     length: Option<u64>,
     chunked: bool,
     upgrade: bool,
-    websocket: bool,
+    websocket: Websocket,
+}
+
+/// A WebSocket handshake (RFC 6455, section 4.1), as far as it is one.
+#[derive(Default)]
+struct Websocket {
+    wanted: bool,
+    key: Option<bool>,
+    version: Option<bool>,
 }
 
 impl Facts {
@@ -192,20 +203,38 @@ impl Facts {
             }
             self.chunked = true;
         } else if name.eq_ignore_ascii_case(b"upgrade") {
-            self.websocket |= has_token(value, b"websocket");
+            self.websocket.wanted |= has_token(value, b"websocket");
+        } else if name.eq_ignore_ascii_case(b"sec-websocket-key") {
+            // A second one makes both worthless.
+            self.websocket.key = Some(self.websocket.key.is_none() && is_websocket_key(value));
+        } else if name.eq_ignore_ascii_case(b"sec-websocket-version") {
+            self.websocket.version = Some(self.websocket.version.is_none() && value == b"13");
         } else if name.eq_ignore_ascii_case(b"connection") {
             self.upgrade |= has_token(value, b"upgrade");
+            // What `Connection` names is taken off before the backend (RFC 9110, section 7.6.1): never what a message stands on.
+            if OF_THE_MESSAGE.iter().any(|name| has_token(value, name)) {
+                return Err(Refusal::BadField);
+            }
+        } else if super::is_framing_in_disguise(name) {
+            return Err(Refusal::BadFraming);
         }
         Ok(())
     }
 
-    fn framing(&self, old: bool) -> Result<Framing, Refusal> {
+    fn framing(&self, old: bool, method: &[u8]) -> Result<Framing, Refusal> {
         if self.chunked && (old || self.length.is_some()) {
             return Err(Refusal::BadFraming);
         }
-        if self.upgrade && self.websocket && !old {
+        if self.upgrade && self.websocket.wanted && !old {
             let body = self.chunked || self.length.is_some_and(|length| length > 0);
-            return if body { Err(Refusal::BadUpgrade) } else { Ok(Framing::Upgrade) };
+            // Half a handshake that a backend takes for a whole one, or the other way round, is a tunnel past every rule.
+            if body || method != b"GET" || self.websocket.key != Some(true) {
+                return Err(Refusal::BadUpgrade);
+            }
+            return match self.websocket.version {
+                Some(true) => Ok(Framing::Upgrade),
+                _ => Err(Refusal::UnknownWebsocketVersion),
+            };
         }
         Ok(if self.chunked { Framing::Chunked } else { Framing::Length(self.length.unwrap_or(0)) })
     }
@@ -256,13 +285,16 @@ fn rewrite(
     wire.extend_from_slice(b"\r\n");
     for (name, value) in fields {
         let name = part(bytes, name);
-        if name.eq_ignore_ascii_case(b"upgrade") && framing != Framing::Upgrade {
+        if name.eq_ignore_ascii_case(b"upgrade") {
             continue;
         }
         wire.extend_from_slice(name);
         wire.extend_from_slice(b": ");
         wire.extend_from_slice(part(bytes, value));
         wire.extend_from_slice(b"\r\n");
+    }
+    if framing == Framing::Upgrade {
+        wire.extend_from_slice(b"Upgrade: websocket\r\n");
     }
     wire.extend_from_slice(b"\r\n");
     Ok(wire)
@@ -308,15 +340,16 @@ fn part<'a>(bytes: &'a [u8], range: &Range<usize>) -> &'a [u8] {
     bytes.get(range.clone()).unwrap_or(&[])
 }
 
-/// `tchar` of RFC 9110, section 5.6.2.
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
-
 fn is_http_version(text: &[u8]) -> bool {
     text.strip_prefix(b"HTTP/").is_some_and(
         |rest| matches!(rest, [major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit()),
     )
+}
+
+/// Sixteen bytes in base64 (RFC 6455, section 4.1).
+fn is_websocket_key(value: &[u8]) -> bool {
+    let base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    value.len() == 24 && value.strip_suffix(b"==").is_some_and(|digits| digits.iter().all(base64))
 }
 
 fn has_token(list: &[u8], wanted: &[u8]) -> bool {
@@ -385,16 +418,40 @@ mod tests {
             ),
             (b"POST / HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n", Refusal::BadFraming),
             (b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", Refusal::UnknownTransferCoding),
-            (
-                b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: upgrade\r\nContent-Length: 1\r\n\r\n",
-                Refusal::BadUpgrade,
-            ),
+            (b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\n\r\n", Refusal::BadUpgrade),
             (long.as_bytes(), Refusal::TargetTooLong),
             (wide.as_bytes(), Refusal::FieldTooLarge),
             (many.as_bytes(), Refusal::TooManyFields),
         ];
         for (head, refusal) in cases {
             assert_eq!(outcome(head).err().as_ref(), Some(refusal), "{}", head.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn half_a_websocket_handshake_is_none() {
+        const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+        const VERSION: &str = "Sec-WebSocket-Version: 13\r\n";
+        let bounds = Bounds { fields: 16, ..bounds() };
+        let handshake = |method: &str, fields: &str| {
+            let head = format!(
+                "{method} / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{fields}\r\n"
+            );
+            vet(&Bytes::from(head), &bounds).map(|vetted| vetted.framing)
+        };
+        assert_eq!(handshake("GET", &format!("{KEY}{VERSION}")), Ok(Framing::Upgrade));
+        for (method, fields, refusal) in [
+            ("GET", format!("{KEY}{VERSION}Content-Length: 1\r\n"), Refusal::BadUpgrade),
+            ("GET", format!("{KEY}{VERSION}Transfer-Encoding: chunked\r\n"), Refusal::BadUpgrade),
+            ("POST", format!("{KEY}{VERSION}"), Refusal::BadUpgrade),
+            ("GET", VERSION.to_owned(), Refusal::BadUpgrade),
+            ("GET", format!("{KEY}{KEY}{VERSION}"), Refusal::BadUpgrade),
+            ("GET", format!("Sec-WebSocket-Key: AAAA\r\n{VERSION}"), Refusal::BadUpgrade),
+            ("GET", KEY.to_owned(), Refusal::UnknownWebsocketVersion),
+            ("GET", format!("{KEY}Sec-WebSocket-Version: 8\r\n"), Refusal::UnknownWebsocketVersion),
+            ("GET", format!("{KEY}{VERSION}{VERSION}"), Refusal::UnknownWebsocketVersion),
+        ] {
+            assert_eq!(handshake(method, &fields), Err(refusal), "{method} {fields}");
         }
     }
 
@@ -410,7 +467,7 @@ mod tests {
             outcome(b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: Chunked\r\n\r\n").expect("vetted");
         assert_eq!(framing, Framing::Chunked);
         let (wire, framing) =
-            outcome(b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+            outcome(b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
                 .expect("vetted");
         assert_eq!(framing, Framing::Upgrade);
         assert!(wire.contains("Upgrade: websocket"));

@@ -2,8 +2,6 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use pingora_http::RequestHeader;
-
 use crate::{
     answer::Refusal,
     client,
@@ -14,10 +12,10 @@ use crate::{
 };
 
 /// Notes how the request came. Nothing is decided yet, so that a refusal can be recorded with all of it.
-pub(crate) fn arrive(ctx: &mut Context, mut arrival: Arrival, request: &RequestHeader) {
-    let head = arrival.head.clone().unwrap_or_else(|| Arc::new(Head::from_http2(request)));
+pub(crate) fn arrive(ctx: &mut Context, mut arrival: Arrival) {
+    let head = Arc::clone(&arrival.head);
     ctx.request_id = request_id::choose(head.field(request_id::FIELD));
-    ctx.began = arrival.began.unwrap_or(ctx.began);
+    ctx.began = arrival.began;
     if let Cow::Owned(connection) = client::of_request(&ctx.snapshot, &arrival.connection, &head) {
         arrival.connection = Arc::new(connection);
     }
@@ -116,16 +114,18 @@ fn decode_printable(path: &[u8]) -> Vec<u8> {
         };
         let printable = encoded.and_then(|(value, tail)| {
             let value = u8::try_from(value).ok()?;
-            let plain = value.is_ascii_graphic() && !b"?#%;\\".contains(&value);
+            let plain = value.is_ascii_graphic() && !b"?#%;".contains(&value);
             plain.then_some((value, tail))
         });
-        decoded.push(match printable {
+        let byte = match printable {
             Some((value, tail)) => {
                 rest = tail;
                 value
             }
             None => *byte,
-        });
+        };
+        // A separator to some backends (WHATWG URL, section 4.4); no prefix can hold one.
+        decoded.push(if byte == b'\\' { b'/' } else { byte });
     }
     decoded
 }
@@ -146,6 +146,9 @@ mod tests {
             ("/public/..%2fadmin", "/admin"),
             ("//admin", "/admin"),
             ("/./admin/.", "/admin/"),
+            ("/public\\..\\admin", "/admin"),
+            ("/public%5C..%5cadmin", "/admin"),
+            ("/\\admin", "/admin"),
             ("/../../x", "/x"),
             ("/public/..;a=b/admin", "/admin"),
             ("/public/.;/%2e%2e;/admin", "/admin"),

@@ -1,5 +1,7 @@
 //! To the backend: which server, by which connection, with which fields; and what it means when that fails.
 
+use std::sync::atomic::Ordering;
+
 use http::{HeaderName, HeaderValue, Version, header};
 use pingora_core::{Error, ErrorSource, ErrorType, Result, upstreams::peer::HttpPeer};
 use pingora_http::RequestHeader;
@@ -97,7 +99,10 @@ pub(crate) fn request(snapshot: &Snapshot, ctx: &Context, request: &mut RequestH
 }
 
 /// What an error of pingora's means.
-pub(crate) fn blame(error: &Error) -> Refusal {
+pub(crate) fn blame(ctx: &Context, error: &Error) -> Refusal {
+    let slow = |ctx: &Context| {
+        ctx.arrival.as_ref().is_some_and(|arrival| arrival.notes.slow_reader.load(Ordering::Relaxed))
+    };
     match error.esource() {
         ErrorSource::Upstream => match error.etype() {
             ErrorType::ConnectTimedout
@@ -120,6 +125,8 @@ pub(crate) fn blame(error: &Error) -> Refusal {
         ErrorSource::Downstream => match error.etype() {
             // A `Connection` field that names fields which are not its to name, or is no list of names.
             ErrorType::InvalidHTTPHeader => Refusal::BadField,
+            ErrorType::WriteTimedout => Refusal::SlowReader,
+            _ if slow(ctx) => Refusal::SlowReader,
             _ => Refusal::ClientGone,
         },
         ErrorSource::Internal | ErrorSource::Unset => Refusal::Internal,

@@ -5,14 +5,14 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
     time::{Duration, Instant},
 };
 
 use bytes::{Bytes, BytesMut};
 use http::header;
 use pingora_proxy::Session;
-use portcullis_config::WafMode;
+use portcullis_config::{Limits, WafMode};
 use portcullis_waf::{Connection as EngineConnection, Report, Transaction, Verdict};
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
@@ -198,12 +198,13 @@ async fn read_body(
     if session.get_header(header::EXPECT).is_some() {
         session.write_continue_response().await.map_err(|_| Refusal::ClientGone)?;
     }
-    let deadline = tokio::time::Instant::now() + limits.body_timeout;
+    let began = tokio::time::Instant::now();
     let mut body = BytesMut::with_capacity(first);
     loop {
+        let deadline = began + time_for(body.len(), limits);
         let read =
             timeout_at(deadline, session.read_request_body()).await.map_err(|_| Refusal::BodyTimeout)?;
-        let Some(chunk) = read.map_err(|error| unreadable(&error))? else { break };
+        let Some(chunk) = read.map_err(|error| unreadable(ctx, &error))? else { break };
         if body.len() + chunk.len() > limit {
             return Err(Refusal::BodyTooLarge);
         }
@@ -214,6 +215,15 @@ async fn read_body(
     }
     inspection.lock().room = Some(room);
     Ok(body.freeze())
+}
+
+/// Time that a body of which so much is here may have taken: its whole time, or less where it comes below the least rate.
+fn time_for(received: usize, limits: &Limits) -> Duration {
+    let Some(rate) = u64::try_from(limits.body_rate).ok().filter(|rate| *rate > 0) else {
+        return limits.body_timeout;
+    };
+    let earned = Duration::from_millis((received as u64).saturating_mul(1000) / rate);
+    limits.body_timeout.min(limits.body_grace.saturating_add(earned))
 }
 
 /// Calls at once; over a long body from a thread that the runtime does not wait for, so that one upload does not stall the requests
@@ -237,8 +247,12 @@ fn limit(ctx: &Context, inspection: &SharedInspection) -> Result<usize, Refusal>
     Ok(configured.min(of_rules))
 }
 
-fn unreadable(error: &pingora_core::Error) -> Refusal {
+fn unreadable(ctx: &Context, error: &pingora_core::Error) -> Refusal {
     use pingora_core::ErrorType;
+    let notes = ctx.arrival.as_ref().map(|arrival| &arrival.notes);
+    if notes.is_some_and(|notes| notes.bad_chunks.load(Ordering::Relaxed)) {
+        return Refusal::BadBody;
+    }
     match error.etype() {
         ErrorType::ReadTimedout => Refusal::BodyTimeout,
         ErrorType::ReadError | ErrorType::ConnectionClosed => Refusal::ClientGone,

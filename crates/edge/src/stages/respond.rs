@@ -1,13 +1,13 @@
 //! The answer on its way back: phases 3 and 4 where they are in scope, then the fields that every answer over HTTPS has.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use http::{HeaderName, HeaderValue, StatusCode, Version, header};
-use pingora_core::Result;
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 use portcullis_config::WafMode;
 use portcullis_waf::Header;
+use tokio::time::Instant;
 
 use super::inspect::{SharedInspection, aside};
 use crate::{
@@ -20,6 +20,46 @@ use crate::{
 
 /// Fields between two neighbours on the way (RFC 9110, section 7.6.1) that pingora leaves in an answer.
 const HOP_BY_HOP: [&str; 3] = ["keep-alive", "proxy-connection", "te"];
+
+/// What a backend may answer. Everything that could be read two ways behind us, or opens a tunnel that nobody asked for, is no answer
+/// (RFC 9112, section 6.3; RFC 9110, section 15.2.2).
+pub(crate) fn vet(ctx: &mut Context, asked: bool, response: &ResponseHeader) -> Result<(), Refusal> {
+    let fields = &response.headers;
+    let switches = response.status == StatusCode::SWITCHING_PROTOCOLS;
+    let to_websocket =
+        fields.get(header::UPGRADE).is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    let mut lengths = fields.get_all(header::CONTENT_LENGTH).iter();
+    let length = lengths.next().map(HeaderValue::as_bytes);
+    let number = |length: &[u8]| !length.is_empty() && length.iter().all(u8::is_ascii_digit);
+    let mut codings = fields.get_all(header::TRANSFER_ENCODING).iter();
+    let coding = codings.next().map(HeaderValue::as_bytes);
+    let sound = response.status.as_u16() < 600
+        && (!switches || (asked && to_websocket && response.version == Version::HTTP_11))
+        && length.is_none_or(number)
+        && lengths.next().is_none()
+        && coding.is_none_or(|coding| coding.eq_ignore_ascii_case(b"chunked"))
+        && codings.next().is_none();
+    if !sound {
+        return Err(Refusal::UpstreamAnswer);
+    }
+    if switches {
+        if let Some(arrival) = &ctx.arrival {
+            arrival.notes.tunnel.store(true, Ordering::Relaxed);
+        }
+    } else if !response.status.is_informational() {
+        ctx.answer_began = Some(Instant::now());
+    }
+    Ok(())
+}
+
+/// Whether the answer may go on. A tunnel is no answer and has no end of its own.
+pub(crate) fn in_time(ctx: &Context) -> Result<(), Refusal> {
+    let limit = ctx.snapshot.config.limits.answer_timeout;
+    match ctx.answer_began {
+        Some(began) if began.elapsed() > limit => Err(Refusal::AnswerTimeout),
+        _ => Ok(()),
+    }
+}
 
 /// Phase 3; where the rules want the body too, or refuse, a held session takes the answer in.
 pub(crate) fn inspect(
@@ -71,7 +111,7 @@ pub(crate) fn fields(
     ctx: &Context,
     session: &mut Session,
     response: &mut ResponseHeader,
-) -> Result<()> {
+) -> pingora_core::Result<()> {
     if response.status.is_informational() && response.status != StatusCode::SWITCHING_PROTOCOLS {
         return Ok(());
     }

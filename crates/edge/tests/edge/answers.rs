@@ -210,7 +210,7 @@ fn a_websocket_passes_after_its_handshake_was_inspected() {
     })
     .expect("a backend");
     let site = Site::before(&backend);
-    let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAA\r\n";
+    let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     let mut wire = site.client().connect().expect("connected");
     wire.send(&get("/socket", upgrade)).expect("sent");
     let everything = String::from_utf8_lossy(&wire.rest().expect("the end")).into_owned();
@@ -235,7 +235,7 @@ fn a_websocket_that_falls_silent_is_closed_without_an_answer_in_it() {
     });
     let unused = RecordingUpstream::plain(|_| Reply::new(200, "unused")).expect("a backend");
     let site = Site::with(&unused, |config, _| config.upstreams[0].servers = vec![address]);
-    let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAA\r\n";
+    let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     let mut wire = site.client().connect().expect("connected");
     wire.send(&get("/socket", upgrade)).expect("sent");
     let everything = String::from_utf8_lossy(&wire.rest().expect("the end")).into_owned();
