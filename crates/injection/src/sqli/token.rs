@@ -271,20 +271,21 @@ impl<'a> Tokens<'a> {
         let rest = self.rest(at);
         // `select.1` and `` select`column` `` are the keyword and something else. A keyword is short: looking for the end of the word first
         // would look at the rest again and again in `or.or.or.`.
-        let head = rest.get(..LONGEST).unwrap_or(rest);
-        let mut length = rest.len();
-        for (place, byte) in rest.iter().enumerate() {
-            if ends_word(*byte) {
-                length = place;
+        let mut length = 0;
+        loop {
+            let unread = rest.get(length..).unwrap_or(&[]);
+            length +=
+                unread.iter().position(|byte| WORD_MARKS[usize::from(*byte)] != 0).unwrap_or(unread.len());
+            if rest.get(length).is_none_or(|byte| ends_word(*byte)) {
                 break;
             }
-            if matches!(byte, b'.' | b'`')
-                && let Some(kind) = head.get(..place).and_then(words::kind_of)
+            if length < LONGEST
+                && let Some(kind) = rest.get(..length).and_then(words::kind_of)
                 && kind != Kind::Bareword
-                && place < LONGEST
             {
-                return self.token(kind, at, at + place, at + place);
+                return self.token(kind, at, at + length, at + length);
             }
+            length += 1;
         }
         let token = self.token(Kind::Bareword, at, at + length, at + length);
         if length > LONGEST {
@@ -367,7 +368,7 @@ fn is_white(byte: u8) -> bool {
 }
 
 fn ends_word(byte: u8) -> bool {
-    WORD_ENDS.get(usize::from(byte)).copied().unwrap_or(true)
+    WORD_MARKS[usize::from(byte)] == END
 }
 
 fn ends_variable(byte: u8) -> bool {
@@ -409,13 +410,20 @@ static CLASSES: [Class; 256] = {
     classes
 };
 
-static WORD_ENDS: [bool; 256] = {
-    let mut ends = [false; 256];
+/// The byte is no part of a word.
+const END: u8 = 1;
+/// What stands in front of the byte may be a word of its own.
+const MAY_END: u8 = 2;
+
+static WORD_MARKS: [u8; 256] = {
+    let mut marks = [0; 256];
     let bytes = b" []{}<>:\\?=@!#~+-*/&|^%(),';\t\n\x0b\x0c\r\"\xa0\x00";
     let mut at = 0;
     while at < bytes.len() {
-        ends[bytes[at] as usize] = true;
+        marks[bytes[at] as usize] = END;
         at += 1;
     }
-    ends
+    marks[b'.' as usize] = MAY_END;
+    marks[b'`' as usize] = MAY_END;
+    marks
 };
