@@ -83,6 +83,7 @@ pub(crate) fn compile(
     }
     program.names = schedule::names(&program.rules);
     if options.engine == Engine::Compiled {
+        targets::number(&mut program.rules, &program.names);
         program = schedule::plan(program);
     }
     Compiled { program: Some(program), diagnostics }

@@ -114,6 +114,12 @@ pub(crate) fn visit(
         (Meaning::Collection(each) | Meaning::Store(each, _), None) => {
             each(state, &mut |name, value| show(Some(name), value));
         }
+        (Meaning::Store(..), Some(Selector::Regex(regex))) if target.numbers.is_some() => {
+            let numbers = target.numbers.as_deref().unwrap_or_default();
+            for member in state.tx.some(numbers, |name| regex.is_match(name)) {
+                show(Some(&member.name), &member.value);
+            }
+        }
         (Meaning::Store(_, find), Some(Selector::Name(member))) => {
             if let Some((name, value)) = find(state, member) {
                 show(Some(&name), &value);

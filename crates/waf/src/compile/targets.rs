@@ -13,7 +13,7 @@ use crate::{
     codes,
     collections::Kind,
     geo,
-    ir::{Exclusion, Regex, Selector, Target},
+    ir::{Exclusion, Names, Regex, Rule, Selector, Target},
     operators,
     variables::{self, BUILT_IN, Meaning, XML_PATHS},
 };
@@ -36,7 +36,8 @@ impl Compiler<'_> {
                 Some(ast::Selector::Regex(text)) => format!(":/{}/", String::from_utf8_lossy(&text.value)),
             };
             let label = Arc::from(format!("{}{}{name}", if count { "&" } else { "" }, variable.name()));
-            targets.push(Target { variable, selector, count, label, meaning: variables::meaning(variable) });
+            let meaning = variables::meaning(variable);
+            targets.push(Target { variable, selector, count, label, meaning, numbers: None });
         }
         (targets, exclusions)
     }
@@ -111,6 +112,18 @@ impl Compiler<'_> {
                 false => Regex::new(Arc::from(built.operate)),
             })
             .map_err(|refusal| refusal.message)
+    }
+}
+
+/// Looks the names up that `TX:/../` selects among those that have numbers.
+pub(super) fn number(rules: &mut [Rule], names: &Names) {
+    for target in rules.iter_mut().flat_map(|rule| &mut rule.links).flat_map(|link| &mut link.targets) {
+        if let (Variable::Tx, Some(Selector::Regex(regex))) = (target.variable, &target.selector)
+            && regex.folds_case()
+        {
+            let selected = names.iter().enumerate().filter(|(_, (name, ()))| regex.is_match(name));
+            target.numbers = Some(selected.filter_map(|(number, _)| u16::try_from(number).ok()).collect());
+        }
     }
 }
 

@@ -15,13 +15,15 @@ pub struct Regex {
     operate: Arc<dyn Operate>,
     /// `^name_`, case ignored: what it comes to.
     prefix: Option<Arc<[u8]>>,
+    /// Case is ignored in all of it.
+    folds: bool,
 }
 
 impl Regex {
     /// Takes a built `@rx` for what it is.
     #[must_use]
     pub fn new(operate: Arc<dyn Operate>) -> Self {
-        Self { operate, prefix: None }
+        Self { operate, prefix: None, folds: false }
     }
 
     /// The same for a pattern over names, in which case is ignored.
@@ -29,7 +31,14 @@ impl Regex {
     pub fn over_names(operate: Arc<dyn Operate>, pattern: &[u8]) -> Self {
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         let prefix = pattern.strip_prefix(b"^").filter(|rest| rest.iter().all(plain)).map(Arc::from);
-        Self { operate, prefix }
+        // A flag within the pattern could bring case back.
+        let folds = memchr::memmem::find(pattern, b"(?").is_none();
+        Self { operate, prefix, folds }
+    }
+
+    /// Whether a name is found or not whatever the case of its letters.
+    pub(crate) fn folds_case(&self) -> bool {
+        self.folds
     }
 
     /// What every name begins with in which it is found, and no other does; case ignored. Absent if it is no such pattern.
@@ -42,7 +51,10 @@ impl Regex {
     pub fn is_match(&self, input: &[u8]) -> bool {
         match &self.prefix {
             Some(prefix) => input.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)),
-            None => self.operate.evaluate(input, None, false, &mut Found::default()),
+            None => self
+                .operate
+                .matches_quick(input)
+                .unwrap_or_else(|| self.operate.evaluate(input, None, false, &mut Found::default())),
         }
     }
 }
@@ -80,6 +92,8 @@ pub struct Target {
     pub label: Arc<str>,
     /// How its values are found.
     pub(crate) meaning: Meaning,
+    /// Of `TX:/../`, the numbers of the names selected, where the compiler has looked: other numbers need not be asked for.
+    pub(crate) numbers: Option<Arc<[u16]>>,
 }
 
 /// Values that a rule leaves out: `!ARGS:foo`, `ctl:ruleRemoveTargetById=1;ARGS:foo`.

@@ -75,4 +75,26 @@ impl Buffers {
         }
         changed.then_some(self.current.as_slice())
     }
+
+    /// Whether the value or what one of the transformations makes of it is wanted.
+    pub(super) fn any_form(
+        &mut self,
+        chain: &[&'static Transformation],
+        value: &[u8],
+        context: &Context<'_>,
+        mut wanted: impl FnMut(&[u8]) -> bool,
+    ) -> bool {
+        let mut changed = false;
+        wanted(value)
+            || chain.iter().any(|transformation| {
+                self.next.clear();
+                let input = if changed { self.current.as_slice() } else { value };
+                if !(transformation.apply)(input, &mut self.next, context) {
+                    return false;
+                }
+                std::mem::swap(&mut self.current, &mut self.next);
+                changed = true;
+                wanted(&self.current)
+            })
+    }
 }

@@ -213,26 +213,35 @@ fn search(state: &State, id: RuleId, link: &Link, (test, target): (&Test, &Targe
     let context = Context { unicode_map: state.program.settings().unicode_map.as_ref() };
     let exclusions = Exclusions::of(&link.exclusions, &state.controls, id, target.variable);
     let mut found = Found::default();
+    let mut tell = |seen: &[u8]| {
+        if test.operate.matches_quick(seen) == Some(test.negated) {
+            return None;
+        }
+        let hit = test.operate.evaluate(seen, argument, false, &mut found);
+        if hit != test.negated || found.undecided.is_some() {
+            return Some((hit, std::mem::take(&mut found)));
+        }
+        if hit {
+            found.clear();
+        }
+        None
+    };
     variables::visit(state, target, &exclusions, &mut |member, value| {
-        if link.multi_match || (test.argument.is_some() && !hits.is_empty()) {
-            hits.push(Hit { member: member.cloned(), value: Value::clone(value), decided: None });
+        let behind_a_match = test.argument.is_some() && !hits.is_empty();
+        if behind_a_match || link.multi_match {
+            let chain = link.transformations.as_slice();
+            if behind_a_match || buffers.any_form(chain, value, &context, |form| tell(form).is_some()) {
+                hits.push(Hit { member: member.cloned(), value: Value::clone(value), decided: None });
+            }
             return;
         }
         let form = match link.transformations.as_slice() {
             [] => None,
             chain => buffers.transform(chain, value, &context),
         };
-        let seen = form.unwrap_or(value);
-        if test.operate.matches_quick(seen) == Some(test.negated) {
-            return;
-        }
-        let hit = test.operate.evaluate(seen, argument, false, &mut found);
-        if hit != test.negated || found.undecided.is_some() {
+        if let Some(decided) = tell(form.unwrap_or(value)) {
             let value = form.map_or_else(|| Value::clone(value), Value::from);
-            let decided = Some((hit, std::mem::take(&mut found)));
-            hits.push(Hit { member: member.cloned(), value, decided });
-        } else if hit {
-            found.clear();
+            hits.push(Hit { member: member.cloned(), value, decided: Some(decided) });
         }
     });
 }

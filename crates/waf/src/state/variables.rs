@@ -138,6 +138,23 @@ impl Variables {
         all.into_iter().map(|(_, member)| member)
     }
 
+    /// Those of some numbers, and those without a number whose name is wanted, in the same order.
+    pub(crate) fn some(&self, numbers: &[u16], wanted: impl Fn(&[u8]) -> bool) -> Vec<&Member> {
+        let others = self.kept.iter().filter(|kept| kept.is_set && kept.number.is_none());
+        let others = others.filter(|kept| wanted(&kept.member.name)).map(|kept| (kept.order, &kept.member));
+        let numbered = numbers.iter().filter_map(|number| {
+            match usize::try_from(*self.numbered.get(usize::from(*number))?).ok()?.checked_sub(1) {
+                Some(at) => {
+                    self.kept.get(at).filter(|kept| kept.is_set).map(|kept| (kept.order, &kept.member))
+                }
+                None => self.planned_at(usize::from(*number)).map(|(member, order)| (order, member)),
+            }
+        });
+        let mut some: Vec<(u64, &Member)> = others.chain(numbered).collect();
+        some.sort_unstable_by_key(|(order, _)| *order);
+        some.into_iter().map(|(_, member)| member).collect()
+    }
+
     pub(crate) fn set(&mut self, name: &[u8], value: Value) {
         let number = self.number(name);
         let at = self.touch(number, name);
