@@ -5,5 +5,7 @@
 mod matcher;
 mod phase;
 mod scratch;
+mod sightings;
 
 pub(crate) use phase::Planned;
+pub(crate) use sightings::{Sighting, Sightings};

@@ -221,6 +221,7 @@ fn add_rule<const W: usize>(
         rule: wanted.id,
         link: wanted.link,
         phase: wanted.rule.phase,
+        step: wanted.step,
         part: wanted.part,
         nodes: Vec::new(),
         shortest: sought.and_then(|hir| hir.properties().minimum_len()).unwrap_or(0),
@@ -286,6 +287,7 @@ fn source<const W: usize>(
         when: origin.when,
         meaning: meaning(origin.variable),
         reaches: origin.reaches,
+        stays: stays(origin.variable),
         others,
         named,
     })
@@ -344,6 +346,21 @@ fn is_silent(origin: &Origin, wanted: &Wanted<'_>, name: &[u8]) -> bool {
         [only] if only.name == "lowercase" => !echo.is_heard(wanted.rule, &name.to_ascii_lowercase()),
         _ => false,
     }
+}
+
+/// Whether the values of a collection are members that the transaction keeps.
+fn stays(variable: Variable) -> bool {
+    matches!(
+        variable,
+        Variable::RequestHeaders
+            | Variable::RequestHeadersNames
+            | Variable::RequestCookies
+            | Variable::RequestCookiesNames
+            | Variable::ArgsGet
+            | Variable::ArgsGetNames
+            | Variable::ArgsPost
+            | Variable::ArgsPostNames
+    )
 }
 
 /// Whether a link chooses among members by a pattern over their names.

@@ -425,7 +425,7 @@ impl<'a> Forecast<'a> {
     fn ahead(&mut self, id: RuleId, rule: &Rule) -> Option<Outcome> {
         let others = self.run.state.tx.touched().others;
         let last = std::mem::take(&mut self.run.state.matched.last);
-        let did = self.run.evaluate(id, rule);
+        let did = self.run.evaluate(id, rule, None);
         let matched = self.run.matched.pop();
         let set = self.run.state.last_match().cloned();
         if set.is_none() {

@@ -75,7 +75,9 @@ pub(crate) struct Sifted {
     /// 0 is the head.
     pub(crate) link: usize,
     pub(crate) phase: u8,
-    /// What is woken: a step of the phase's plan, or a part of one.
+    /// The rule's step of the phase's plan.
+    pub(crate) step: u16,
+    /// What is woken: the step, or a part of it.
     pub(crate) part: u16,
     /// Nodes at which it tests the value.
     pub(crate) nodes: Vec<u16>,
@@ -114,6 +116,8 @@ pub(crate) struct Source<const W: usize> {
     pub(crate) meaning: Meaning,
     /// Variables that its members belong to.
     pub(crate) reaches: &'static [Variable],
+    /// Its values stay where they are until the phase ends.
+    pub(crate) stays: bool,
     /// Rules that look at members of any other name.
     pub(crate) others: Kind<W>,
     pub(crate) named: ByName<Kind<W>>,

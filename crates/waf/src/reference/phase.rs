@@ -123,7 +123,7 @@ impl Run {
                 continue;
             }
             let Some(rule) = program.rule(id) else { continue };
-            if !self.evaluate(id, rule) {
+            if !self.evaluate(id, rule, None) {
                 continue;
             }
             match rule.skip {

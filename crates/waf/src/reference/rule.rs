@@ -17,6 +17,7 @@ use crate::{
     state::{Match, Member, Name, State, Value},
     transaction::{MatchedRule, MatchedTarget},
     variables::{self, Exclusions},
+    vm::{Sighting, Sightings},
 };
 
 impl Run {
@@ -24,11 +25,16 @@ impl Run {
     ///
     /// Trap 2, as v3: `setvar` acts at once, for every value that matches, even if a later link fails; the rest acts only when the whole
     /// chain matched, the innermost link's first.
-    pub(crate) fn evaluate(&mut self, id: RuleId, rule: &Rule) -> bool {
+    ///
+    /// `sightings` says which values may match at all, as far as that is known.
+    pub(crate) fn evaluate(&mut self, id: RuleId, rule: &Rule, sightings: Option<&Sightings>) -> bool {
         self.state.rule = Some(id);
         self.state.matched.begin_rule();
         let mut room = room::take();
-        let matched = rule.links.iter().all(|link| self.link(id, rule, link, &mut room));
+        let matched = rule.links.iter().enumerate().all(|(at, link)| {
+            let known = sightings.and_then(|sightings| sightings.of(at));
+            self.link(id, rule, link, known, &mut room)
+        });
         if matched {
             for effect in rule.links.iter().rev().flat_map(|link| &link.effects) {
                 effects::run(&mut self.state, effect);
@@ -42,14 +48,21 @@ impl Run {
         matched
     }
 
-    fn link(&mut self, id: RuleId, rule: &Rule, link: &Link, room: &mut Room) -> bool {
+    fn link(
+        &mut self,
+        id: RuleId,
+        rule: &Rule,
+        link: &Link,
+        known: Option<&[Sighting]>,
+        room: &mut Room,
+    ) -> bool {
         let Some(test) = &link.test else {
             self.act(rule, link, room);
             return true;
         };
         let mut matched = false;
         for target in &link.targets {
-            search(&self.state, id, link, (test, target), room);
+            search(&self.state, id, link, (test, target), known, room);
             let mut hits = std::mem::take(&mut room.hits);
             for hit in hits.drain(..) {
                 matched |= self.hit(rule, link, (test, target), hit, room);
@@ -207,7 +220,14 @@ pub(super) struct Hit {
 /// Puts the values of a target that may match into `room.hits`. Nearly none does: what does not match is only looked at.
 ///
 /// What depends on the order of events is left undecided: behind a match, an argument with macros may be another.
-fn search(state: &State, id: RuleId, link: &Link, (test, target): (&Test, &Target), room: &mut Room) {
+fn search(
+    state: &State,
+    id: RuleId,
+    link: &Link,
+    (test, target): (&Test, &Target),
+    known: Option<&[Sighting]>,
+    room: &mut Room,
+) {
     let Room { hits, argument, buffers, .. } = room;
     let argument = test.argument.as_ref().map(|template| expanded(state, template, argument));
     let context = Context { unicode_map: state.program.settings().unicode_map.as_ref() };
@@ -227,6 +247,17 @@ fn search(state: &State, id: RuleId, link: &Link, (test, target): (&Test, &Targe
         None
     };
     variables::visit(state, target, &exclusions, &mut |member, value| {
+        let sighting = known.map(|known| known.iter().find(|sighting| sighting.is_of(value)));
+        match sighting {
+            Some(None) => return,
+            Some(Some(sighting)) if sighting.is_decided() => {
+                // Negated, and nothing of what it names is there.
+                let decided = Some((false, Found::default()));
+                hits.push(Hit { member: member.cloned(), value: Value::clone(value), decided });
+                return;
+            }
+            _ => {}
+        }
         let behind_a_match = test.argument.is_some() && !hits.is_empty();
         if behind_a_match || link.multi_match {
             let chain = link.transformations.as_slice();

@@ -6,7 +6,10 @@
 use portcullis_transform::{Context, Transformation};
 use regex_automata::Input;
 
-use super::scratch::{Buffer, Form, Scratch};
+use super::{
+    scratch::{Buffer, Form, Scratch},
+    sightings::Sighted,
+};
 use crate::{
     ir::{
         Program, Sieve,
@@ -20,16 +23,15 @@ use crate::{
     variables::Meaning,
 };
 
-/// A part of a step that a value wakes.
-pub(super) struct Woken {
-    pub(super) phase: u8,
+/// A part of a step that a value wakes. If what is sighted is decided, the rule matches unless `ctl` gets in the way, and steps that it
+/// skips were not looked for.
+pub(super) struct Woken<'a> {
     pub(super) part: u16,
-    /// Its rule matches unless `ctl` gets in the way, and steps that it skips were not looked for.
-    pub(super) is_certain: bool,
+    pub(super) sighted: Sighted<'a>,
 }
 
 /// Takes note of what is woken.
-pub(super) type Wake<'a> = dyn FnMut(Woken) + 'a;
+pub(super) type Wake<'a> = dyn FnMut(&Woken<'_>) + 'a;
 
 /// Sifts the values that came with the head or the body.
 pub(super) fn sift(sieve: &Sieve, state: &State, when: When, scratch: &mut Scratch, wake: &mut Wake<'_>) {
@@ -97,6 +99,8 @@ struct Place<'a, const W: usize> {
     source: &'a Source<W>,
     kind: &'a Kind<W>,
     name: &'a [u8],
+    /// As it came.
+    value: &'a [u8],
 }
 
 /// What a pass over a value showed: rules both of whose clauses hold, and signs.
@@ -112,7 +116,7 @@ impl<const W: usize> Sifter<'_, '_, W> {
         if rules == [0; W] {
             return;
         }
-        let place = Place { source, kind, name };
+        let place = Place { source, kind, name, value };
         let scanned = scan(self.mesh, value);
         let shown = scanned.signs;
         let decodes = kind.decoding != [0; W] && decodes(kind.decoded, shown);
@@ -161,28 +165,31 @@ impl<const W: usize> Sifter<'_, '_, W> {
         let mut left = without(&hit, &phrased);
         while let Some(bit) = pop(&mut woken) {
             if shown.is_none_or(|shown| shown(bit)) {
-                self.woken(bit, place);
-                self.spare(bit, &mut left);
+                if !self.spare(bit, &mut left) {
+                    self.woken(bit, place);
+                }
             }
         }
         left
     }
 
-    /// A rule that matches for certain skips others: they need not be looked for.
-    fn spare(&mut self, bit: usize, left: &mut Rules<W>) {
+    /// Wakes a rule that matches for certain and skips others: they need not be looked for. False if it is no such rule.
+    fn spare(&mut self, bit: usize, left: &mut Rules<W>) -> bool {
         let Some(sifted) = self.mesh.rules.get(bit).filter(|sifted| !sifted.spares.is_empty()) else {
-            return;
+            return false;
         };
         let is_excluded = self.controls.excluded().iter().any(|(rules, _)| rules.contains(sifted.rule));
         if self.controls.removes(sifted.rule) || is_excluded {
-            return;
+            return false;
         }
         for bit in sifted.spares.iter().map(|bit| usize::from(*bit)) {
             if let Some(word) = left.get_mut(bit / 64) {
                 *word &= !(1 << (bit % 64));
             }
         }
-        (self.wake)(Woken { phase: sifted.phase, part: sifted.part, is_certain: true });
+        let Sifted { phase, step, link, part, .. } = *sifted;
+        (self.wake)(&Woken { part, sighted: Sighted { phase, step, link, value: None, decided: true } });
+        true
     }
 
     /// Whether what a value holds in disguise has to be gone into. It is as long as it seems at least.
@@ -447,10 +454,21 @@ impl<const W: usize> Sifter<'_, '_, W> {
         if has(&place.kind.choosy, bit) && !self.chooses(sifted, place) {
             return;
         }
-        if let Some(word) = self.asleep.get_mut(bit / 64) {
+        // A head that has an echo acts on every value.
+        let stays = place.source.stays && sifted.echo.is_none();
+        if !stays && let Some(word) = self.asleep.get_mut(bit / 64) {
             *word &= !(1 << (bit % 64));
         }
-        (self.wake)(Woken { phase: sifted.phase, part: sifted.part, is_certain: false });
+        (self.wake)(&Woken {
+            part: sifted.part,
+            sighted: Sighted {
+                phase: sifted.phase,
+                step: sifted.step,
+                link: sifted.link,
+                value: stays.then_some(place.value),
+                decided: false,
+            },
+        });
     }
 
     /// Whether a rule looks at the member, its patterns over names being asked.

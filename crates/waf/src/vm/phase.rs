@@ -2,7 +2,10 @@
 //!
 //! Invariant: up to the step at hand, what the transaction holds is what it would hold if every rule had been evaluated.
 
-use super::{matcher, scratch};
+use super::{
+    matcher, scratch,
+    sightings::{Seen, Sightings},
+};
 use crate::{
     ir::{Course, Disruption, Moment, PhasePlan, Plan, Program, Skip, insert, sieve::When},
     reference::Run,
@@ -21,6 +24,10 @@ pub(crate) struct Planned {
     woken: [Vec<u64>; 5],
     /// Steps that match for certain, and their phases: what they skip was not looked for.
     certain: Vec<(u8, u16)>,
+    /// In which values links were found.
+    seen: Seen,
+    /// Those of the step at hand.
+    sightings: Sightings,
     /// Steps to be taken in this phase.
     awake: Vec<u64>,
     /// Steps among them whose forecast does not hold.
@@ -36,6 +43,8 @@ impl Planned {
             noted: (0, false),
             woken: Default::default(),
             certain: Vec::new(),
+            seen: Seen::default(),
+            sightings: Sightings::default(),
             awake: Vec::new(),
             open: Vec::new(),
             done: 0,
@@ -161,7 +170,15 @@ impl Run {
                 pin(&step.course, &mut self.state.tx);
             }
             let rule = program.rule(step.rule).filter(|_| !self.state.controls.removes(step.rule));
-            let matched = rule.is_some_and(|rule| self.evaluate(step.rule, rule));
+            let mut sightings = std::mem::take(&mut self.forecast.sightings);
+            // Anything else than sleep, and what was found says nothing of all values.
+            let is_known = matches!(step.course, Course::Asleep)
+                && !self.keeps_values
+                && !self.forecast.is_open(at)
+                && self.forecast.seen.of_step(phase, at, &mut sightings);
+            let sighted = is_known.then_some(&sightings);
+            let matched = rule.is_some_and(|rule| self.evaluate(step.rule, rule, sighted));
+            self.forecast.sightings = sightings;
             self.forecast.note(phase_plan, &self.state.tx);
             if !matched && self.forecast.is_certain(phase, at) {
                 // A `ctl` came in between.
@@ -218,26 +235,22 @@ impl Run {
             4 => (&plan.response, When::Body),
             _ => return,
         };
-        let Planned { woken, certain, .. } = &mut self.forecast;
+        let Planned { woken, certain, seen, .. } = &mut self.forecast;
         let mut scratch = scratch::take();
-        matcher::sift(
-            sieve,
-            &self.state,
-            when,
-            &mut scratch,
-            &mut |matcher::Woken { phase, part, is_certain }| {
-                if is_certain {
-                    certain.push((phase, part));
+        matcher::sift(sieve, &self.state, when, &mut scratch, &mut |matcher::Woken { part, sighted }| {
+            let (phase, part) = (sighted.phase, *part);
+            if sighted.decided {
+                certain.push((phase, sighted.step));
+            }
+            seen.note(sighted);
+            if let Some(woken) = woken.get_mut(usize::from(phase).wrapping_sub(1)) {
+                let words = usize::from(part / 64) + 1;
+                if woken.len() < words {
+                    woken.resize(words, 0);
                 }
-                if let Some(woken) = woken.get_mut(usize::from(phase).wrapping_sub(1)) {
-                    let words = usize::from(part / 64) + 1;
-                    if woken.len() < words {
-                        woken.resize(words, 0);
-                    }
-                    insert(woken, part);
-                }
-            },
-        );
+                insert(woken, part);
+            }
+        });
         scratch::put_back(scratch);
     }
 

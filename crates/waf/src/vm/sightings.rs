@@ -1,0 +1,128 @@
+//! Which values may match which links: what the sifter saw is not looked for again in all the others.
+
+/// A value in which a link was found, by its place in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sighting {
+    phase: u8,
+    step: u16,
+    link: u16,
+    /// Address and length; absent if values of the collection are made anew whenever they are asked for.
+    value: Option<(usize, usize)>,
+    decided: bool,
+}
+
+impl Sighting {
+    /// Whether the operator does not hit for certain: a match of a rule that negates it.
+    pub(crate) fn is_decided(&self) -> bool {
+        self.decided
+    }
+
+    /// Whether this is a sighting of a value.
+    pub(crate) fn is_of(&self, value: &[u8]) -> bool {
+        self.value.is_none_or(|(at, length)| at == value.as_ptr().addr() && length == value.len())
+    }
+}
+
+/// A value in which a link was found.
+pub(crate) struct Sighted<'a> {
+    pub(crate) phase: u8,
+    pub(crate) step: u16,
+    pub(crate) link: usize,
+    pub(crate) value: Option<&'a [u8]>,
+    /// See [`Sighting::is_decided`]. The rule looks at nothing else.
+    pub(crate) decided: bool,
+}
+
+/// Most sightings that are kept of a transaction; with more, all values are looked at.
+const MOST: usize = 4096;
+/// Most values of a link that are told apart.
+const MOST_OF_LINK: usize = 16;
+
+/// All sightings of a transaction.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    all: Vec<Sighting>,
+    overflowed: bool,
+}
+
+impl Seen {
+    /// Notes a value. `value` is absent if it will not be where it is.
+    pub(crate) fn note(&mut self, sighted: &Sighted<'_>) {
+        let Sighted { phase, step, decided, .. } = *sighted;
+        let link = u16::try_from(sighted.link).unwrap_or(u16::MAX);
+        let value = sighted.value.map(|value| (value.as_ptr().addr(), value.len()));
+        if self.all.len() < MOST {
+            self.all.push(Sighting { phase, step, link, value, decided });
+        } else {
+            self.overflowed = true;
+        }
+    }
+
+    /// Puts the sightings of a step into `out`. False if they are not known.
+    pub(crate) fn of_step(&self, phase: u8, step: usize, out: &mut Sightings) -> bool {
+        out.own.clear();
+        if self.overflowed {
+            return false;
+        }
+        let own = self.all.iter().filter(|seen| seen.phase == phase && usize::from(seen.step) == step);
+        out.own.extend(own.take(MOST_OF_LINK + 1).copied());
+        out.own.sort_by_key(|seen| seen.link);
+        !out.own.is_empty() && out.own.len() <= MOST_OF_LINK
+    }
+}
+
+/// Sightings of one step, in the order of its links.
+#[derive(Debug, Default)]
+pub(crate) struct Sightings {
+    own: Vec<Sighting>,
+}
+
+impl Sightings {
+    /// Those of a link; nothing if it was not looked for.
+    pub(crate) fn of(&self, link: usize) -> Option<&[Sighting]> {
+        let is_of = |seen: &Sighting| usize::from(seen.link).cmp(&link);
+        let from = self.own.partition_point(|seen| is_of(seen).is_lt());
+        let to = self.own.partition_point(|seen| is_of(seen).is_le());
+        self.own.get(from..to).filter(|own| !own.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sighted(phase: u8, step: u16, link: usize, value: Option<&[u8]>) -> Sighted<'_> {
+        Sighted { phase, step, link, value, decided: false }
+    }
+
+    #[test]
+    fn a_link_that_was_not_looked_for_has_no_sightings() {
+        let (one, other) = (b"one".to_vec(), b"two".to_vec());
+        let mut seen = Seen::default();
+        seen.note(&sighted(2, 7, 1, Some(&one)));
+        seen.note(&sighted(2, 8, 0, None));
+        let mut sightings = Sightings::default();
+        assert!(seen.of_step(2, 7, &mut sightings));
+        assert!(sightings.of(0).is_none());
+        let own = sightings.of(1).unwrap();
+        assert!(own[0].is_of(&one) && !own[0].is_of(&other));
+        assert!(seen.of_step(2, 8, &mut sightings));
+        assert!(sightings.of(0).unwrap()[0].is_of(&other));
+        assert!(!seen.of_step(1, 7, &mut sightings));
+    }
+
+    #[test]
+    fn too_many_sightings_are_as_good_as_none() {
+        let mut seen = Seen::default();
+        let value = b"value".to_vec();
+        for _ in 0..=MOST_OF_LINK {
+            seen.note(&sighted(2, 1, 0, Some(&value)));
+        }
+        assert!(!seen.of_step(2, 1, &mut Sightings::default()));
+        for _ in 0..=MOST {
+            seen.note(&sighted(2, 2, 0, Some(&value)));
+        }
+        seen.note(&sighted(2, 3, 0, Some(&value)));
+        assert!(!seen.of_step(2, 3, &mut Sightings::default()));
+    }
+}
