@@ -14,18 +14,28 @@ pub(crate) fn apply(input: &[u8], out: &mut Vec<u8>, _: &Context<'_>) -> bool {
     // `first_change` stops at a run's second blank, so what stands before it may end in the first.
     let mut space = first > 0 && input[first - 1] == b' ';
     for &byte in &input[first..] {
+        // Most bytes are plain.
+        let lower = PLAIN[usize::from(byte)];
+        if lower != 0 {
+            out[end] = lower;
+            end += 1;
+            space = false;
+            continue;
+        }
         match CLASSES[usize::from(byte)] {
             Class::Vanishes => continue,
             Class::Blank if space => continue,
-            Class::Blank => out[end] = b' ',
-            Class::Joins => {
-                end -= usize::from(space);
-                out[end] = byte;
+            Class::Blank => {
+                out[end] = b' ';
+                space = true;
             }
-            Class::Plain => out[end] = byte.to_ascii_lowercase(),
+            Class::Joins | Class::Plain => {
+                end -= usize::from(space && byte != 0);
+                out[end] = byte;
+                space = false;
+            }
         }
         end += 1;
-        space = out[end - 1] == b' ';
     }
     out.truncate(end);
     true
@@ -59,6 +69,19 @@ enum Class {
     /// It stays, the space in front of it does not.
     Joins,
 }
+
+/// Plain bytes in lower case; 0 for any other, and for NUL, which is plain too.
+static PLAIN: [u8; 256] = {
+    let mut plain = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        if matches!(CLASSES[byte], Class::Plain) {
+            plain[byte] = (byte as u8).to_ascii_lowercase();
+        }
+        byte += 1;
+    }
+    plain
+};
 
 static CLASSES: [Class; 256] = {
     let mut classes = [Class::Plain; 256];
