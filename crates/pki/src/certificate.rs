@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use base64::Engine as _;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, Pem, X509Certificate};
@@ -114,6 +115,12 @@ impl Certificate {
         Ok(certificate)
     }
 
+    /// The whole certificate as PEM.
+    #[must_use]
+    pub fn to_pem(&self) -> String {
+        pem("CERTIFICATE", &self.der)
+    }
+
     /// Its DNS names.
     pub fn dns_names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().filter_map(|name| match name {
@@ -129,6 +136,24 @@ impl Certificate {
             && self.issuer_key_id.is_some()
             && self.issuer_key_id == authority.key_id
     }
+}
+
+/// A PEM block (RFC 7468).
+fn pem(label: &str, der: &[u8]) -> String {
+    let text = base64::engine::general_purpose::STANDARD.encode(der);
+    let mut block = format!("-----BEGIN {label}-----\n");
+    let mut rest = text.as_str();
+    while let Some((line, more)) = rest.split_at_checked(64) {
+        block.push_str(line);
+        block.push('\n');
+        rest = more;
+    }
+    if !rest.is_empty() {
+        block.push_str(rest);
+        block.push('\n');
+    }
+    block.push_str(&format!("-----END {label}-----\n"));
+    block
 }
 
 fn uri(name: &GeneralName<'_>) -> Option<String> {

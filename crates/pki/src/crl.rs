@@ -159,5 +159,5 @@ fn signed_by(
             .is_ok_and(|(_, key)| list.verify_signature(&key).is_ok())
 }
 
-/// `sha1WithRSAEncryption` and its older twin: others' lists could be forged by a collision.
-const SHA1: &[&str] = &["1.2.840.113549.1.1.5", "1.3.14.3.2.29"];
+/// `sha1WithRSAEncryption` and its older twin: what they sign could be forged by a collision.
+pub(crate) const SHA1: &[&str] = &["1.2.840.113549.1.1.5", "1.3.14.3.2.29"];

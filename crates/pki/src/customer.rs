@@ -211,9 +211,15 @@ pub struct CertificateRecord {
     pub authority: String,
     /// Who made its key.
     pub key: KeyOrigin,
+    /// SHA-256 of its `subjectPublicKeyInfo` (DER), lower-case hexadecimal.
+    #[serde(default)]
+    pub key_sha256: String,
     /// When it was issued.
     #[serde(with = "serde_moment")]
     pub issued: OffsetDateTime,
+    /// The last reminder that it ends soon, in days before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reminded: Option<u16>,
     /// When and why it was revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revocation: Option<Revocation>,
@@ -235,6 +241,17 @@ pub enum KeyOrigin {
     Customer,
     /// `portcullis cert issue`, which handed it over and kept no copy.
     Here,
+}
+
+impl KeyOrigin {
+    /// As in a file.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Here => "here",
+        }
+    }
 }
 
 /// When and why a certificate was revoked.
@@ -292,6 +309,24 @@ impl Reason {
 }
 
 impl Customer {
+    /// A customer that is served like everybody.
+    #[must_use]
+    pub fn new(id: CustomerId, name: &str, created: OffsetDateTime) -> Self {
+        Self {
+            id,
+            name: name.to_owned(),
+            state: State::Active,
+            created,
+            offboarded: None,
+            mtls_only: false,
+            allow: Vec::new(),
+            identities: Vec::new(),
+            rate: None,
+            waf: Overlay::default(),
+            certificates: Vec::new(),
+        }
+    }
+
     /// Reads a customer's file.
     ///
     /// # Errors
@@ -419,6 +454,7 @@ not_after = "2027-02-22T09:00:00Z"
 sha256 = "00"
 authority = "01"
 key = "customer"
+key_sha256 = "02"
 issued = "2026-11-24T09:00:00Z"
 revocation = { at = "2026-12-01T00:00:00Z", reason = "keyCompromise" }
 "#;

@@ -61,7 +61,7 @@ impl Directory {
         &self.path
     }
 
-    /// Makes the directory when it is not there (mode 0700) and waits until no other process writes to it.
+    /// Makes the directory when it is not there (mode 0750, so that the edge's group can be let in) and waits until no other process writes to it.
     ///
     /// # Errors
     /// It cannot be made or written to.
@@ -94,7 +94,7 @@ impl Directory {
     fn lock_or(path: &Path, lock: impl FnOnce(&File) -> io::Result<()>) -> Result<(Self, File), PkiError> {
         let directory = Self::new(path);
         let locked = (|| {
-            DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+            DirBuilder::new().recursive(true).mode(0o750).create(path)?;
             let file = OpenOptions::new()
                 .create(true)
                 .truncate(false)

@@ -19,7 +19,37 @@ pub enum PkiError {
     },
     /// A certificate or key could not be made.
     #[error("cannot make a certificate: {0}")]
-    Make(#[from] rcgen::Error),
+    Make(String),
+    /// The register's rules forbid it.
+    #[error("{problem}")]
+    Refused {
+        /// Why.
+        problem: String,
+        /// What to do instead.
+        remedy: String,
+    },
+}
+
+impl PkiError {
+    pub(crate) fn refused(problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::Refused { problem: problem.into(), remedy: remedy.into() }
+    }
+
+    /// What to do about it, where that can be said.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&str> {
+        match self {
+            Self::File(fault) => fault.remedy.as_deref(),
+            Self::Refused { remedy, .. } => Some(remedy),
+            Self::Foreign { .. } | Self::Make(_) => None,
+        }
+    }
+}
+
+impl From<rcgen::Error> for PkiError {
+    fn from(error: rcgen::Error) -> Self {
+        Self::Make(error.to_string())
+    }
 }
 
 /// What is wrong with a file.
@@ -36,6 +66,12 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// A fault with its remedy.
+    #[must_use]
+    pub fn told(file: impl Into<String>, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(file, problem).remedy(remedy)
+    }
+
     pub(crate) fn new(file: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { file: file.into(), line: None, problem: problem.into(), remedy: None }
     }

@@ -24,14 +24,20 @@ mod customer;
 pub mod development;
 mod directory;
 mod error;
+mod expiry;
 mod identity;
+mod key;
 mod moment;
+mod package;
 mod register;
+mod registrar;
+mod request;
 mod serial;
 mod store;
+mod trail;
 mod trust;
 
-pub use authority::{Authority, Issued, Subject};
+pub use authority::{Algorithm, Authority, Issued, Subject};
 pub use certificate::{Certificate, Name};
 pub use crl::Crl;
 pub use customer::{
@@ -40,9 +46,23 @@ pub use customer::{
 };
 pub use directory::{Directory, LockedDirectory, Stamp};
 pub use error::{Fault, PkiError};
+pub use expiry::{Ending, REMINDERS, Reminder, ending};
 pub use identity::{CustomerId, check_environment, customer_of, environment_of, environment_uri};
 pub use moment::{parse_span, show_moment, show_span};
-pub use register::{CA, CA_KEY, CRL, CUSTOMERS, Identified, REGISTER, Register, Unidentified};
+pub use package::{passphrase, pkcs12};
+pub use register::{CA, CA_KEY, CRL, CUSTOMERS, Identified, REGISTER, Register, Terms, Unidentified};
+pub use registrar::{
+    LIVE_AT_MOST, NewRegister, Prepared, RECEIPTS, Receipt, Registrar, init, repair_crl, verify_offboarded,
+};
+pub use request::ClientKey;
 pub use serial::Serial;
 pub use store::{Files, Secrecy, Store};
+pub use trail::AUDIT;
 pub use trust::Trust;
+
+/// Random bytes of the system.
+fn random<const N: usize>() -> Result<[u8; N], String> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| format!("the system gives no random bytes: {error}"))?;
+    Ok(bytes)
+}

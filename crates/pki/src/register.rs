@@ -20,12 +20,14 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::{
-    Certificate, CertificateRecord, Crl, Customer, CustomerId, Fault, Files, PkiError, Serial, State, Trust,
+    Authority, Certificate, CertificateRecord, Crl, Customer, CustomerId, Fault, Files, PkiError, Serial,
+    State, Trust,
     customer::line_of,
     identity::{check_environment, customer_of, environment_of},
+    moment::serde_span,
     trust::{anchors_of, crls_of},
 };
 
@@ -43,11 +45,38 @@ pub const CUSTOMERS: &str = "customers";
 /// What `register.toml` holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Label {
+pub struct Terms {
     /// Version of the directory's form.
-    pub(crate) format: u32,
+    pub format: u32,
     /// The environment that all its certificates are for.
-    pub(crate) environment: String,
+    pub environment: String,
+    /// How long a customer's certificate holds unless asked otherwise.
+    #[serde(default = "Terms::certificate_lifetime", with = "serde_span")]
+    pub certificate_lifetime: Duration,
+    /// How long one may hold at most.
+    #[serde(default = "Terms::longest_certificate", with = "serde_span")]
+    pub longest_certificate: Duration,
+    /// How long a CRL holds.
+    #[serde(default = "Terms::crl_lifetime", with = "serde_span")]
+    pub crl_lifetime: Duration,
+}
+
+impl Terms {
+    fn certificate_lifetime() -> Duration {
+        Duration::days(90)
+    }
+
+    fn longest_certificate() -> Duration {
+        Duration::days(397)
+    }
+
+    fn crl_lifetime() -> Duration {
+        Duration::days(30)
+    }
+
+    pub(crate) fn to_toml(&self) -> Result<String, PkiError> {
+        toml::to_string(self).map_err(|error| PkiError::Make(error.to_string()))
+    }
 }
 
 /// The form that is read and written.
@@ -56,7 +85,7 @@ pub(crate) const FORMAT: u32 = 1;
 /// The whole register at one moment.
 #[derive(Clone, Debug)]
 pub struct Register {
-    environment: String,
+    terms: Terms,
     trust: Trust,
     customers: BTreeMap<CustomerId, Customer>,
     /// Whose certificate, and which of its.
@@ -140,14 +169,34 @@ impl Register {
     /// # Errors
     /// The first file that is missing or wrong. Nothing of a register counts unless all of it can be read.
     pub fn load(files: &dyn Files) -> Result<Self, PkiError> {
-        let environment = read_label(files)?.environment;
+        let terms = read_terms(files)?;
         let anchors = anchors_of(files, CA)?;
         let lists = crls_of(files, CRL, &anchors)?;
         let trust = Trust::new(anchors, lists).map_err(|problem| {
             Fault::new(files.place(CRL), problem).remedy("run `portcullis cert crl refresh`")
         })?;
+        Self::with_customers(files, terms, trust)
+    }
+
+    /// Reads all but the list, to make that anew: what it has revoked counts in the customers' files.
+    pub(crate) fn load_without_crl(files: &dyn Files) -> Result<Self, PkiError> {
+        let terms = read_terms(files)?;
+        let anchors = anchors_of(files, CA)?;
+        let crls = crls_of(files, CRL, &anchors).unwrap_or_default();
+        Self::with_customers(files, terms, Trust { anchors, crls })
+    }
+
+    /// The environment of a register, of which nothing else is read.
+    ///
+    /// # Errors
+    /// There is none, or its `register.toml` is wrong.
+    pub fn environment_of(files: &dyn Files) -> Result<String, PkiError> {
+        read_terms(files).map(|terms| terms.environment)
+    }
+
+    fn with_customers(files: &dyn Files, terms: Terms, trust: Trust) -> Result<Self, PkiError> {
         let mut register = Self {
-            environment,
+            terms,
             trust,
             customers: BTreeMap::new(),
             serials: HashMap::new(),
@@ -168,28 +217,70 @@ impl Register {
             let problem = format!("is the file of customer `{}`", customer.id);
             return Err(Fault::new(place, problem).remedy("name it after its customer, ID.toml").into());
         }
-        for (index, record) in customer.certificates.iter().enumerate() {
-            let entry = (customer.id.clone(), index);
-            if let Some((other, _)) = self.serials.insert(record.serial.clone(), entry) {
+        for record in &customer.certificates {
+            if let Some((other, _)) = self.certificate(&record.serial) {
                 let problem =
-                    format!("certificate {} is in the file of customer `{other}` too", record.serial);
+                    format!("certificate {} is in the file of customer `{}` too", record.serial, other.id);
                 return Err(Fault::new(place, problem).remedy("keep it where it belongs").into());
             }
         }
+        if let Err(problem) = self.check_identities(&customer) {
+            return Err(Fault::new(place, problem).remedy("an identity stands for one customer").into());
+        }
+        self.replace(customer);
+        Ok(())
+    }
+
+    /// Whether an external identity stands for somebody else already.
+    pub(crate) fn check_identities(&self, customer: &Customer) -> Result<(), String> {
         for identity in &customer.identities {
-            if let Some(other) = self.external.insert(identity.clone(), customer.id.clone()) {
-                let problem = format!("identity `{identity}` stands for customer `{other}` too");
-                return Err(Fault::new(place, problem).remedy("an identity stands for one customer").into());
+            if let Some(other) = self.external.get(identity).filter(|other| **other != customer.id) {
+                return Err(format!("identity `{identity}` stands for customer `{other}` too"));
             }
         }
-        self.customers.insert(customer.id.clone(), customer);
         Ok(())
+    }
+
+    /// Takes a customer as it is now.
+    pub(crate) fn replace(&mut self, customer: Customer) {
+        for (index, record) in customer.certificates.iter().enumerate() {
+            self.serials.insert(record.serial.clone(), (customer.id.clone(), index));
+        }
+        self.external.retain(|_, id| *id != customer.id);
+        for identity in &customer.identities {
+            self.external.insert(identity.clone(), customer.id.clone());
+        }
+        self.customers.insert(customer.id.clone(), customer);
+    }
+
+    /// What it was made for.
+    #[must_use]
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Revoked certificates that have not expired and that `crl.pem` does not list yet: it is behind, and `cert crl refresh` is due.
+    #[must_use]
+    pub fn unlisted(&self, now: OffsetDateTime) -> Vec<Serial> {
+        let records = self.customers.values().flat_map(|customer| &customer.certificates);
+        let behind = records.filter(|record| {
+            record.revocation.is_some() && now <= record.not_after && !self.trust.lists(&record.serial)
+        });
+        behind.map(|record| record.serial.clone()).collect()
+    }
+
+    /// Whether an authority is the one that issues for this register.
+    pub(crate) fn check_authority(&self, authority: &Authority) -> Result<(), String> {
+        match self.trust.anchors.first() {
+            Some(ours) if ours == authority.certificate() => Ok(()),
+            _ => Err(format!("`{}` is not the authority of this register", authority.certificate().subject)),
+        }
     }
 
     /// The environment that it is for.
     #[must_use]
     pub fn environment(&self) -> &str {
-        &self.environment
+        &self.terms.environment
     }
 
     /// The register's authority: certificates and revocation lists.
@@ -265,10 +356,10 @@ impl Register {
 
     fn identify_own(&self, leaf: &Certificate) -> Result<Identified<'_>, Unidentified> {
         let theirs = environment_of(&leaf.uris).unwrap_or_default();
-        if theirs != self.environment {
+        if theirs != self.terms.environment {
             return Err(Unidentified::OtherEnvironment {
                 theirs: theirs.to_owned(),
-                ours: self.environment.clone(),
+                ours: self.terms.environment.clone(),
             });
         }
         let named = customer_of(&leaf.uris).ok_or(Unidentified::Nameless)?;
@@ -297,25 +388,25 @@ impl Register {
     }
 }
 
-/// Which environment a register is for.
-pub(crate) fn read_label(files: &dyn Files) -> Result<Label, PkiError> {
+/// What a register was made for.
+fn read_terms(files: &dyn Files) -> Result<Terms, PkiError> {
     let place = files.place(REGISTER);
     let Some(text) = files.read(REGISTER)? else {
         let remedy = "make a register with `portcullis cert init`, or name the one that is there";
         return Err(Fault::new(place, "is not there").remedy(remedy).into());
     };
-    let label: Label = toml::from_str(&text).map_err(|error| {
+    let terms: Terms = toml::from_str(&text).map_err(|error| {
         let line = error.span().map(|span| line_of(&text, span.start));
         Fault::new(place.as_str(), error.message()).line(line).remedy("set it back from a backup")
     })?;
-    if label.format != FORMAT {
-        let problem = format!("has form {}, and only form {FORMAT} can be read", label.format);
+    if terms.format != FORMAT {
+        let problem = format!("has form {}, and only form {FORMAT} can be read", terms.format);
         return Err(Fault::new(place, problem)
             .remedy("use the version of portcullis that wrote it, or a later one")
             .into());
     }
-    if let Err(problem) = check_environment(&label.environment) {
+    if let Err(problem) = check_environment(&terms.environment) {
         return Err(Fault::new(place, format!("`environment` {problem}")).into());
     }
-    Ok(label)
+    Ok(terms)
 }

@@ -11,7 +11,7 @@ const ACME: &[&str] = &["urn:portcullis:customer:acme", "urn:portcullis:environm
 fn record(leaf: &Certificate) -> String {
     format!(
         "\n[[certificate]]\nserial = \"{}\"\nidentity = \"urn:portcullis:customer:acme\"\nenvironment = \"production\"\n\
-         not_before = \"{}\"\nnot_after = \"{}\"\nsha256 = \"{}\"\nauthority = \"\"\nkey = \"customer\"\nissued = \"{}\"\n",
+         not_before = \"{}\"\nnot_after = \"{}\"\nsha256 = \"{}\"\nauthority = \"\"\nkey = \"customer\"\nkey_sha256 = \"\"\nissued = \"{}\"\n",
         leaf.serial,
         show_moment(leaf.not_before),
         show_moment(leaf.not_after),
@@ -30,7 +30,7 @@ fn customer(id: &str) -> String {
 /// A register with `acme`, which has the leaf, and `other`, which has none.
 fn register(authority: &Outsider, leaf: &Certificate) -> Memory {
     let mut store = Memory::default();
-    store.put("register.toml", "format = 1\nenvironment = \"production\"\n");
+    store.put("register.toml", "format = 1\nenvironment = \"production\"\ncertificate_lifetime = \"90d\"\nlongest_certificate = \"397d\"\ncrl_lifetime = \"30d\"\n");
     store.put("ca.pem", &authority.pem);
     store.put("crl.pem", &authority.crl(1, &[99]));
     store.put("customers/acme.toml", &format!("{}{}", customer("acme"), record(leaf)));
