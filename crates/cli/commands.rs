@@ -2,7 +2,9 @@
 
 pub(crate) mod cert;
 pub(crate) mod check;
+pub(crate) mod customer;
 pub(crate) mod demo_backend;
+pub(crate) mod register;
 pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod version;

@@ -10,7 +10,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use commands::{cert, check, demo_backend, rules, run, version};
+use commands::{cert, check, customer, demo_backend, rules, run, version};
 use output::Exit;
 
 /// Reverse proxy and web application firewall that compiles the OWASP Core Rule Set
@@ -34,8 +34,10 @@ enum Command {
     Check(check::Arguments),
     /// Checks and installs rule sets
     Rules(rules::Arguments),
-    /// Makes certificates
+    /// Issues, renews, revokes and lists customers' certificates; makes development certificates
     Cert(cert::Arguments),
+    /// Adds, changes and offboards customers
+    Customer(customer::Arguments),
     /// Serves an echo over TLS, something to put the edge in front of
     DemoBackend(demo_backend::Arguments),
     /// Says what this is
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         (Some(Command::Check(arguments)), _) => check::run(&arguments),
         (Some(Command::Rules(arguments)), _) => rules::run(arguments),
         (Some(Command::Cert(arguments)), _) => cert::run(&arguments),
+        (Some(Command::Customer(arguments)), _) => customer::run(&arguments),
         (Some(Command::DemoBackend(arguments)), _) => demo_backend::run(arguments),
         (Some(Command::Version(arguments)), _) => version::run(&arguments),
         (None, true) => check::run(&arguments.check),

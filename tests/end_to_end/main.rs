@@ -3,9 +3,11 @@
 //! A module is a topic. Rules are those embedded in the binary unless the module says otherwise.
 
 mod attacks;
+mod certificates;
 mod commands;
 mod crs;
 mod gate;
+mod kills;
 mod records;
 mod reload;
 mod support;

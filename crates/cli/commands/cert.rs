@@ -1,16 +1,15 @@
 //! `portcullis cert`: certificates.
 
-use std::path::PathBuf;
+mod crl;
+mod expiring;
+mod handover;
+mod init;
+mod issue;
+mod list;
+mod revoke;
+mod server;
 
-use anyhow::Context as _;
-use portcullis_pki::{
-    Directory, PkiError,
-    development::{self, Outcome, Reason},
-};
-use serde_json::json;
-use time::OffsetDateTime;
-
-use crate::output::{self, Exit};
+use crate::{commands::register::conclude, output::Exit};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -20,67 +19,33 @@ pub(crate) struct Arguments {
 
 #[derive(clap::Subcommand)]
 enum Command {
+    /// Makes a register of customers and the authority that issues their certificates
+    Init(init::Arguments),
+    /// Issues a certificate to a customer
+    Issue(issue::Arguments),
+    /// Issues the successor of a customer's certificate; both count until the first ends or is revoked
+    Renew(issue::Arguments),
+    /// Revokes a certificate by its serial number, or all of a customer
+    Revoke(revoke::Arguments),
+    /// Lists certificates
+    List(list::Arguments),
+    /// Tells which certificates end soon; exit 1 when one does that has no successor
+    Expiring(expiring::Arguments),
+    /// Prints the revocation list, or makes it anew
+    Crl(crl::Arguments),
     /// Makes the server's certificate
-    Server(Server),
-}
-
-#[derive(clap::Args)]
-struct Server {
-    /// For development: an authority that is good for localhost alone, a certificate for the edge, one for the demo backend. What is
-    /// there and good for another week is kept; what somebody else issued is never overwritten
-    #[arg(long, required = true)]
-    dev: bool,
-    /// Where they go
-    #[arg(long, value_name = "DIR", default_value = "certs")]
-    dir: PathBuf,
-    /// Prints JSON
-    #[arg(long)]
-    json: bool,
+    Server(server::Arguments),
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
-    let Command::Server(server) = &arguments.command;
-    let mut store = Directory::create(&server.dir).with_context(|| server.dir.display().to_string())?;
-    let outcomes = match development::ensure(&mut store, OffsetDateTime::now_utc()) {
-        Ok(outcomes) => outcomes,
-        Err(error @ PkiError::Foreign { .. }) => {
-            output::complain(&format!("{}/{error}; name another place with --dir", server.dir.display()));
-            return Ok(Exit::Findings);
-        }
-        Err(error) => return Err(error.into()),
-    };
-    if server.json {
-        let list: Vec<_> = outcomes
-            .iter()
-            .map(|outcome| {
-                json!({
-                    "file": server.dir.join(outcome.file).display().to_string(),
-                    "made": outcome.made.map(reason),
-                    "not_after": outcome.not_after.date().to_string(),
-                })
-            })
-            .collect();
-        output::say(&json!(list).to_string());
-    } else {
-        outcomes.iter().for_each(|outcome| output::say(&line(server, outcome)));
-    }
-    Ok(Exit::Good)
-}
-
-fn line(server: &Server, outcome: &Outcome) -> String {
-    let file = server.dir.join(outcome.file);
-    let until = outcome.not_after.date();
-    match outcome.made {
-        Some(made) => format!("{}: made, {}; good until {until}", file.display(), reason(made)),
-        None => format!("{}: kept; good until {until}", file.display()),
-    }
-}
-
-fn reason(made: Reason) -> &'static str {
-    match made {
-        Reason::Missing => "there was none",
-        Reason::Unusable => "what was there could not be used",
-        Reason::Expiring => "the one before ends within a week",
-        Reason::NewAuthority => "the authority is new",
+    match &arguments.command {
+        Command::Init(arguments) => conclude(arguments.place.json, init::run(arguments)),
+        Command::Issue(arguments) => conclude(arguments.place.json, issue::issue(arguments)),
+        Command::Renew(arguments) => conclude(arguments.place.json, issue::renew(arguments)),
+        Command::Revoke(arguments) => conclude(arguments.place.json, revoke::run(arguments)),
+        Command::List(arguments) => conclude(arguments.place.json, list::run(arguments)),
+        Command::Expiring(arguments) => conclude(arguments.place.json, expiring::run(arguments)),
+        Command::Crl(arguments) => conclude(arguments.place.json, crl::run(arguments)),
+        Command::Server(arguments) => server::run(arguments),
     }
 }

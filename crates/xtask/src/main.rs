@@ -7,6 +7,7 @@ mod docs;
 mod fuzz_smoke;
 mod instructions;
 mod layers;
+mod soak;
 
 use std::{
     path::{Path, PathBuf},
@@ -43,7 +44,8 @@ enum Command {
     },
     /// Runs the fuzz targets, each for a while
     FuzzSmoke(fuzz_smoke::Arguments),
-    /// The long forms of what ./test runs in short: the whole regression suite on the release binary
+    /// The long forms of what ./test runs in short: the whole regression suite on the release binary, 300 kills of the commands on
+    /// the register
     Soak {
         /// A release of the Core Rule Set with its tests; target/data/crs/4.28.0 unless given
         #[arg(long)]
@@ -60,7 +62,7 @@ fn main() -> ExitCode {
         Command::Data(arguments) => data::run(workspace(), &arguments),
         Command::Docs { check } => docs::run(workspace(), check),
         Command::FuzzSmoke(arguments) => fuzz_smoke::run(workspace(), &arguments),
-        Command::Soak { crs } => conformance::run(workspace(), &conformance::Arguments::whole(crs)),
+        Command::Soak { crs } => soak::run(workspace(), crs),
     };
     match done {
         Ok(holds) => ExitCode::from(u8::from(!holds)),
