@@ -139,14 +139,16 @@ impl<'a> Forecast<'a> {
     fn plan(mut self) -> Option<Plan> {
         let program = Arc::clone(self.program);
         let mut skipping_to = None;
+        let mut crosses = false;
         let mut phases: [PhasePlan; 5] = Default::default();
         for (number, (phase, steps)) in (1..).zip(phases.iter_mut().zip(&program.phases)) {
             *phase = self.phase(number, steps, &mut skipping_to)?;
+            crosses |= skipping_to.is_some();
         }
         let (request, response) = self.sieves(&mut phases);
         phases.iter_mut().for_each(PhasePlan::sum_up);
         let timeline = Timeline::of(&phases, program.names.len());
-        Some(Plan { phases, timeline, relied: self.relied, request, response })
+        Some(Plan { phases, timeline, crosses, relied: self.relied, request, response })
     }
 
     /// What looks out for the links that wake steps. Steps for which there is no room are always run.

@@ -18,6 +18,8 @@ pub(crate) struct Plan {
     pub(crate) timeline: Timeline,
     /// Rules that match in the forecast, or do something before they fail: without one of them it does not hold.
     pub(crate) relied: RuleSet,
+    /// A `skipAfter` of the forecast leads from one phase into another.
+    pub(crate) crosses: bool,
     /// Which rules values of the request wake.
     pub(crate) request: Sieve,
     /// Which rules values of the answer wake.

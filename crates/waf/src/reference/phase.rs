@@ -64,6 +64,11 @@ impl Run {
         (self.state, self.matched, self.intervention, self.enforced, self.audited)
     }
 
+    /// Whether an intervention was carried out.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.enforced && self.intervention.is_some()
+    }
+
     /// An intervention of the engine itself, which no rule asked for: a limit was passed. It has the rule number 0.
     pub(crate) fn refuse(&mut self, phase: u8, status: u16) -> Verdict {
         self.intervene(Intervention { rule: 0, phase, disposition: Disposition::Deny(status) })

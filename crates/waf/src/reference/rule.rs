@@ -247,7 +247,8 @@ fn search(
         None
     };
     variables::visit(state, target, &exclusions, &mut |member, value| {
-        let sighting = known.map(|known| known.iter().find(|sighting| sighting.is_of(value)));
+        let sighting =
+            known.map(|known| known.iter().find(|sighting| sighting.is_of(member.is_some(), value)));
         match sighting {
             Some(None) => return,
             Some(Some(sighting)) if sighting.is_decided() => {

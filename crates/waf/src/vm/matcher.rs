@@ -8,7 +8,7 @@ use regex_automata::Input;
 
 use super::{
     scratch::{Buffer, Form, Scratch},
-    sightings::Sighted,
+    sightings::{self, Sighted},
 };
 use crate::{
     ir::{
@@ -164,10 +164,8 @@ impl<const W: usize> Sifter<'_, '_, W> {
         }
         let mut left = without(&hit, &phrased);
         while let Some(bit) = pop(&mut woken) {
-            if shown.is_none_or(|shown| shown(bit)) {
-                if !self.spare(bit, &mut left) {
-                    self.woken(bit, place);
-                }
+            if shown.is_none_or(|shown| shown(bit)) && !self.spare(bit, &mut left) {
+                self.woken(bit, place);
             }
         }
         left
@@ -188,7 +186,10 @@ impl<const W: usize> Sifter<'_, '_, W> {
             }
         }
         let Sifted { phase, step, link, part, .. } = *sifted;
-        (self.wake)(&Woken { part, sighted: Sighted { phase, step, link, value: None, decided: true } });
+        (self.wake)(&Woken {
+            part,
+            sighted: Sighted { phase, step, link, found: sightings::Found::Single, decided: true },
+        });
         true
     }
 
@@ -455,8 +456,14 @@ impl<const W: usize> Sifter<'_, '_, W> {
             return;
         }
         // A head that has an echo acts on every value.
-        let stays = place.source.stays && sifted.echo.is_none();
-        if !stays && let Some(word) = self.asleep.get_mut(bit / 64) {
+        let found = match place.source.meaning {
+            Meaning::Single(_) => sightings::Found::Single,
+            _ if place.source.stays && sifted.echo.is_none() => sightings::Found::Member(place.value),
+            _ => sightings::Found::Passing,
+        };
+        if matches!(found, sightings::Found::Passing)
+            && let Some(word) = self.asleep.get_mut(bit / 64)
+        {
             *word &= !(1 << (bit % 64));
         }
         (self.wake)(&Woken {
@@ -465,7 +472,7 @@ impl<const W: usize> Sifter<'_, '_, W> {
                 phase: sifted.phase,
                 step: sifted.step,
                 link: sifted.link,
-                value: stays.then_some(place.value),
+                found,
                 decided: false,
             },
         });

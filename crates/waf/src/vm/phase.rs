@@ -124,6 +124,15 @@ impl Planned {
         Some(end)
     }
 
+    /// The request is refused: only phase 5 follows. What steps behind `at` would have written stays as it is.
+    fn stop(&mut self, plan: &Plan, phase: u8, at: usize, tx: &mut Variables) {
+        for (number, phase_plan) in (1_u8..5).zip(&plan.phases).skip_while(|(number, _)| *number < phase) {
+            let from = if number == phase { at + 1 } else { 0 };
+            phase_plan.steps.iter().skip(from).for_each(|step| pin(&step.course, tx));
+        }
+        self.due = 5;
+    }
+
     /// The next step to be taken, from `from` on.
     fn next(&self, from: usize) -> Option<usize> {
         let mut at = from / 64;
@@ -187,9 +196,12 @@ impl Run {
             }
             let Some(rule) = rule else { continue };
             if matched {
-                if rule.disruption != Disruption::Pass && self.disrupt(rule, phase)
-                    || self.mode() == Mode::Off
-                {
+                let disrupts = rule.disruption != Disruption::Pass && self.disrupt(rule, phase);
+                let is_plain = rule.skip.is_none() && !step.controls && !plan.crosses;
+                if disrupts && self.is_refused() && is_plain {
+                    return self.forecast.stop(plan, phase, at, &mut self.state.tx);
+                }
+                if disrupts || self.mode() == Mode::Off {
                     self.skip(rule.skip);
                     return self.abandon();
                 }

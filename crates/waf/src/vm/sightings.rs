@@ -1,13 +1,33 @@
 //! Which values may match which links: what the sifter saw is not looked for again in all the others.
 
+/// Where a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Where {
+    /// The member of a collection that is kept at this address and has this length.
+    At(usize, usize),
+    /// A variable that has one value.
+    Single,
+    /// Values of the collection are made anew whenever they are asked for.
+    Anywhere,
+}
+
+/// A value in which a link was found.
+pub(crate) enum Found<'a> {
+    /// A member of a collection that stays where it is.
+    Member(&'a [u8]),
+    /// A member of another collection.
+    Passing,
+    /// The only value of a variable.
+    Single,
+}
+
 /// A value in which a link was found, by its place in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sighting {
     phase: u8,
     step: u16,
     link: u16,
-    /// Address and length; absent if values of the collection are made anew whenever they are asked for.
-    value: Option<(usize, usize)>,
+    whereabouts: Where,
     decided: bool,
 }
 
@@ -18,8 +38,12 @@ impl Sighting {
     }
 
     /// Whether this is a sighting of a value.
-    pub(crate) fn is_of(&self, value: &[u8]) -> bool {
-        self.value.is_none_or(|(at, length)| at == value.as_ptr().addr() && length == value.len())
+    pub(crate) fn is_of(&self, is_member: bool, value: &[u8]) -> bool {
+        match self.whereabouts {
+            Where::At(at, length) => is_member && at == value.as_ptr().addr() && length == value.len(),
+            Where::Single => !is_member,
+            Where::Anywhere => true,
+        }
     }
 }
 
@@ -28,7 +52,7 @@ pub(crate) struct Sighted<'a> {
     pub(crate) phase: u8,
     pub(crate) step: u16,
     pub(crate) link: usize,
-    pub(crate) value: Option<&'a [u8]>,
+    pub(crate) found: Found<'a>,
     /// See [`Sighting::is_decided`]. The rule looks at nothing else.
     pub(crate) decided: bool,
 }
@@ -50,9 +74,13 @@ impl Seen {
     pub(crate) fn note(&mut self, sighted: &Sighted<'_>) {
         let Sighted { phase, step, decided, .. } = *sighted;
         let link = u16::try_from(sighted.link).unwrap_or(u16::MAX);
-        let value = sighted.value.map(|value| (value.as_ptr().addr(), value.len()));
+        let whereabouts = match sighted.found {
+            Found::Member(value) => Where::At(value.as_ptr().addr(), value.len()),
+            Found::Passing => Where::Anywhere,
+            Found::Single => Where::Single,
+        };
         if self.all.len() < MOST {
-            self.all.push(Sighting { phase, step, link, value, decided });
+            self.all.push(Sighting { phase, step, link, whereabouts, decided });
         } else {
             self.overflowed = true;
         }
@@ -91,23 +119,24 @@ impl Sightings {
 mod tests {
     use super::*;
 
-    fn sighted(phase: u8, step: u16, link: usize, value: Option<&[u8]>) -> Sighted<'_> {
-        Sighted { phase, step, link, value, decided: false }
+    fn sighted(phase: u8, step: u16, link: usize, found: Found<'_>) -> Sighted<'_> {
+        Sighted { phase, step, link, found, decided: false }
     }
 
     #[test]
     fn a_link_that_was_not_looked_for_has_no_sightings() {
         let (one, other) = (b"one".to_vec(), b"two".to_vec());
         let mut seen = Seen::default();
-        seen.note(&sighted(2, 7, 1, Some(&one)));
-        seen.note(&sighted(2, 8, 0, None));
+        seen.note(&sighted(2, 7, 1, Found::Member(&one)));
+        seen.note(&sighted(2, 8, 0, Found::Single));
         let mut sightings = Sightings::default();
         assert!(seen.of_step(2, 7, &mut sightings));
         assert!(sightings.of(0).is_none());
         let own = sightings.of(1).unwrap();
-        assert!(own[0].is_of(&one) && !own[0].is_of(&other));
+        assert!(own[0].is_of(true, &one) && !own[0].is_of(true, &other) && !own[0].is_of(false, &one));
         assert!(seen.of_step(2, 8, &mut sightings));
-        assert!(sightings.of(0).unwrap()[0].is_of(&other));
+        let own = sightings.of(0).unwrap();
+        assert!(own[0].is_of(false, &other) && !own[0].is_of(true, &other));
         assert!(!seen.of_step(1, 7, &mut sightings));
     }
 
@@ -116,13 +145,13 @@ mod tests {
         let mut seen = Seen::default();
         let value = b"value".to_vec();
         for _ in 0..=MOST_OF_LINK {
-            seen.note(&sighted(2, 1, 0, Some(&value)));
+            seen.note(&sighted(2, 1, 0, Found::Member(&value)));
         }
         assert!(!seen.of_step(2, 1, &mut Sightings::default()));
         for _ in 0..=MOST {
-            seen.note(&sighted(2, 2, 0, Some(&value)));
+            seen.note(&sighted(2, 2, 0, Found::Member(&value)));
         }
-        seen.note(&sighted(2, 3, 0, Some(&value)));
+        seen.note(&sighted(2, 3, 0, Found::Member(&value)));
         assert!(!seen.of_step(2, 3, &mut Sightings::default()));
     }
 }
