@@ -40,7 +40,7 @@ fn read(text: &[u8]) -> Option<SetVar> {
         Some([b'-', rest @ ..]) => Operation::Subtract(Template::parse(rest)),
         Some(rest) => Operation::Set(Template::parse(rest)),
     };
-    Some(SetVar { store, name, operation })
+    Some(SetVar { store, name, operation, number: None })
 }
 
 /// `tx.a` of `tx.a=1`; an `=` within a macro does not count.
@@ -81,13 +81,16 @@ pub(crate) fn run(state: &mut State, set_var: &SetVar, room: &mut Texts) {
         Operation::Subtract(amount) => Change::Subtract(by(amount)),
     };
     match (set_var.store, change) {
-        (Store::Tx, Change::Unset) => state.tx.unset(name),
-        (Store::Tx, Change::Set(value)) => state.tx.set(name, value),
         (Store::Tx, change) => {
-            let old = state.tx.find(name).map(|member| &*member.value);
-            match change.of(old) {
-                Some(value) => state.tx.set(name, value),
-                None => state.tx.unset(name),
+            let number = set_var.number.map(usize::from).or_else(|| state.tx.number(name));
+            let value = match change {
+                Change::Unset => None,
+                Change::Set(value) => Some(value),
+                change => change.of(state.tx.find_known(number, name).map(|member| &*member.value)),
+            };
+            match value {
+                Some(value) => state.tx.set_known(number, name, value),
+                None => state.tx.unset(number, name),
             }
         }
         (Store::Persistent(kind), change) => {

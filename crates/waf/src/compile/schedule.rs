@@ -27,6 +27,10 @@ use crate::{
 /// Names of `TX` that rules write or read.
 pub(super) fn names(rules: &[Rule]) -> Names {
     let mut names = ByName::default();
+    // First, so that what a group captures needs no name.
+    for digit in b'0'..=b'9' {
+        names.insert(&[digit], ());
+    }
     for link in rules.iter().flat_map(|rule| &rule.links) {
         for set_var in link.set_vars.iter().filter(|set_var| set_var.store == Store::Tx) {
             if let Some(name) = set_var.name.as_literal() {
@@ -41,9 +45,6 @@ pub(super) fn names(rules: &[Rule]) -> Names {
         for name in templates(link).flat_map(|template| &template.parts).filter_map(variable_of_tx) {
             names.insert(name, ());
         }
-    }
-    for digit in b'0'..=b'9' {
-        names.insert(&[digit], ());
     }
     Arc::new(names)
 }

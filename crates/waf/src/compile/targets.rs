@@ -13,7 +13,7 @@ use crate::{
     codes,
     collections::Kind,
     geo,
-    ir::{Exclusion, Names, Regex, Rule, Selector, Target},
+    ir::{Exclusion, Names, Regex, Rule, Selector, Store, Target},
     operators,
     variables::{self, BUILT_IN, Meaning, XML_PATHS},
 };
@@ -115,8 +115,14 @@ impl Compiler<'_> {
     }
 }
 
-/// Looks the names up that `TX:/../` selects among those that have numbers.
+/// Looks names of `TX` up that have numbers: those that `setvar` writes, and those that `TX:/../` selects.
 pub(super) fn number(rules: &mut [Rule], names: &Names) {
+    for set_var in rules.iter_mut().flat_map(|rule| &mut rule.links).flat_map(|link| &mut link.set_vars) {
+        if set_var.store == Store::Tx {
+            let number = set_var.name.as_literal().and_then(|name| names.position(name));
+            set_var.number = number.and_then(|number| u16::try_from(number).ok());
+        }
+    }
     for target in rules.iter_mut().flat_map(|rule| &mut rule.links).flat_map(|link| &mut link.targets) {
         if let (Variable::Tx, Some(Selector::Regex(regex))) = (target.variable, &target.selector)
             && regex.folds_case()

@@ -23,6 +23,8 @@ pub struct SetVar {
     pub name: Template,
     /// What to do with it.
     pub operation: Operation,
+    /// The number of a name without macros among those of `TX`, where the compiler has looked.
+    pub(crate) number: Option<u16>,
 }
 
 /// What `setvar` does.

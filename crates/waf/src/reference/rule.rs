@@ -156,6 +156,7 @@ impl Run {
     /// Trap 8: a match that captures forgets all of `TX.0` to `TX.9` first, as v2 does, so that a group that took no part never shows
     /// what another match left behind (v3's stale captures were CVE-2026-21876).
     fn capture(&mut self, found: &Found, form: &Value) {
+        // Their numbers are their digits.
         const NAMES: [&[u8]; 10] = [b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9"];
         for (position, name) in NAMES.iter().enumerate() {
             match found.captures.get(position) {
@@ -167,9 +168,9 @@ impl Run {
                     } else {
                         Value::from(text)
                     };
-                    self.state.tx.set(name, value);
+                    self.state.tx.set_known(Some(position), name, value);
                 }
-                _ => self.state.tx.unset(name),
+                _ => self.state.tx.unset(Some(position), name),
             }
         }
     }

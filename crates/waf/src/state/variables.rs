@@ -114,7 +114,12 @@ impl Variables {
     }
 
     pub(crate) fn find(&self, name: &[u8]) -> Option<&Member> {
-        match self.number(name) {
+        self.find_known(self.number(name), name)
+    }
+
+    /// The same; `number` is that of the name, if it has one.
+    pub(crate) fn find_known(&self, number: Option<usize>, name: &[u8]) -> Option<&Member> {
+        match number {
             Some(number) => self.find_numbered(number),
             None => self.kept.get(self.other(name)?).map(|kept| &kept.member),
         }
@@ -156,7 +161,11 @@ impl Variables {
     }
 
     pub(crate) fn set(&mut self, name: &[u8], value: Value) {
-        let number = self.number(name);
+        self.set_known(self.number(name), name, value);
+    }
+
+    /// The same; `number` is that of the name, if it has one.
+    pub(crate) fn set_known(&mut self, number: Option<usize>, name: &[u8], value: Value) {
         let at = self.touch(number, name);
         let Some(kept) = at.and_then(|at| self.kept.get_mut(at)).filter(|kept| kept.is_set) else {
             return self.add(number, at, name, value);
@@ -197,8 +206,8 @@ impl Variables {
         }
     }
 
-    pub(crate) fn unset(&mut self, name: &[u8]) {
-        let number = self.number(name);
+    /// `number` is that of the name, if it has one.
+    pub(crate) fn unset(&mut self, number: Option<usize>, name: &[u8]) {
         let is_set = match number {
             Some(number) => self.find_numbered(number).is_some(),
             None => self.other(name).is_some(),
@@ -231,7 +240,8 @@ impl Variables {
             .collect()
     }
 
-    fn number(&self, name: &[u8]) -> Option<usize> {
+    /// The number of a name.
+    pub(crate) fn number(&self, name: &[u8]) -> Option<usize> {
         self.program.as_ref()?.names.position(name)
     }
 
@@ -348,7 +358,7 @@ mod tests {
         variables.set(b"sCORE", value("2"));
         let member = variables.find(b"SCORE").unwrap();
         assert_eq!((&*member.name, &*member.value), (&b"Score"[..], &b"2"[..]));
-        variables.unset(b"SCORE");
+        variables.unset(None, b"SCORE");
         assert!(variables.find(b"Score").is_none());
     }
 
@@ -367,7 +377,7 @@ mod tests {
         let mut variables = Variables::default();
         for _ in 0..100_000 {
             variables.set(b"x", value("1"));
-            variables.unset(b"x");
+            variables.unset(None, b"x");
         }
         assert!(variables.kept.len() < 200);
         assert_eq!(variables.bytes, 0);
@@ -390,7 +400,7 @@ mod tests {
             variables.set(name.as_bytes(), value("1"));
         }
         variables.set(b"a", value("2"));
-        variables.unset(b"b");
+        variables.unset(None, b"b");
         variables.set(b"B", value("3"));
         let names: Vec<&[u8]> = variables.iter().map(|member| &*member.name).collect();
         assert_eq!(names, [&b"a"[..], b"c", b"B"]);
