@@ -6,6 +6,7 @@ mod attacks;
 mod certificates;
 mod commands;
 mod crs;
+mod customers;
 mod gate;
 mod kills;
 mod records;

@@ -53,6 +53,12 @@ pub const EMPTY: Code = Code("E0524");
 
 /// Not an address or a prefix of addresses.
 pub const BAD_PREFIX: Code = Code("E0525");
+/// A certificate is asked for, or customers are named, and there is no register.
+pub const NO_REGISTER: Code = Code("E0540");
+/// Not the name of a header field that can be ours.
+pub const BAD_FIELD: Code = Code("E0541");
+/// Two tables for one host.
+pub const DUPLICATE_HOST: Code = Code("E0542");
 
 /// An upstream that no route names.
 pub const UNUSED_UPSTREAM: Code = Code("W0501");
@@ -93,6 +99,9 @@ pub const ALL: &[(Code, &str)] = &[
     (BAD_ID, "not an id"),
     (EMPTY, "an empty text"),
     (BAD_PREFIX, "not an address or a prefix of addresses"),
+    (NO_REGISTER, "client certificates need the register that pki.dir names"),
+    (BAD_FIELD, "not a header field name that can be the edge's own"),
+    (DUPLICATE_HOST, "another [[host]] has the same name"),
     (UNUSED_UPSTREAM, "no route leads to the upstream"),
     (PLAINTEXT, "the upstream is spoken to without TLS"),
     (NOT_INSPECTED, "requests are forwarded without inspection"),

@@ -1,6 +1,7 @@
 //! From what is written to what it means: one function for each table, and the checks that look at several keys.
 
 mod admission;
+mod clients;
 mod edge;
 mod routing;
 mod rules;
@@ -22,12 +23,17 @@ pub(crate) fn config(root: &DeTable<'_>, reader: &mut Reader<'_>) -> Config {
     let limits = edge::limits(root, reader);
     let waf = rules::waf(root, reader);
     let upstreams = routing::upstreams(root, reader);
-    let routes = routing::routes(root, reader, &upstreams, &waf, &limits);
+    let pki = clients::pki(root, reader);
+    let hosts = clients::hosts(root, reader, &pki);
+    let site = routing::Site { upstreams: &upstreams, waf: &waf, limits: &limits, pki: &pki, hosts: &hosts };
+    let routes = routing::routes(root, reader, &site);
     let (threads, drain_timeout) = edge::server(root, reader);
     Config {
         environment: environment.map(|label| label.value).unwrap_or_default(),
         listen: edge::listen(root, reader),
         tls: edge::tls(root, reader),
+        pki,
+        hosts,
         hsts: edge::hsts(root, reader),
         limits,
         client: admission::client(root, reader),

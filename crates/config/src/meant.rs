@@ -12,8 +12,12 @@ pub struct Config {
     pub environment: String,
     /// Sockets.
     pub listen: Listen,
-    /// Server certificate.
+    /// Server certificates.
     pub tls: Tls,
+    /// Certificates of customers.
+    pub pki: Pki,
+    /// Hosts with a policy of their own.
+    pub hosts: Vec<Host>,
     /// `Strict-Transport-Security`.
     pub hsts: Hsts,
     /// Bounds on what a stranger may use.
@@ -48,10 +52,19 @@ pub struct Listen {
     pub admin: Option<SocketAddr>,
 }
 
-/// Server certificate.
+/// How the server shows itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tls {
-    /// PEM file, leaf first.
+    /// At least one. The first is the default: it is shown to whoever asks for a name that none of them holds, or for none.
+    pub certificates: Vec<CertificateFiles>,
+    /// `true` allows 1.2 and 1.3, `false` 1.3 only.
+    pub allow_tls12: bool,
+}
+
+/// A certificate and its key.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CertificateFiles {
+    /// PEM file, leaf first, then what is between it and an authority that clients know.
     pub certificate: PathBuf,
     /// PEM file, PKCS#8, PKCS#1 or SEC1.
     pub key: PathBuf,
@@ -59,8 +72,55 @@ pub struct Tls {
     pub certificate_span: Option<Span>,
     /// See `certificate_span`.
     pub key_span: Option<Span>,
-    /// `true` allows 1.2 and 1.3, `false` 1.3 only.
-    pub allow_tls12: bool,
+}
+
+/// Certificates of customers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pki {
+    /// The register. Without it no host and no route asks for a certificate.
+    pub dir: Option<PathBuf>,
+    /// Where it was named.
+    pub dir_span: Option<Span>,
+    /// How long the last good state counts when a file of it cannot be used any more.
+    pub grace: Duration,
+    /// Field that tells a backend the customer, lower case.
+    pub customer_field: String,
+    /// External authorities.
+    pub authorities: Vec<Authority>,
+}
+
+/// An external authority, or several of one company.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Authority {
+    /// Unique id.
+    pub id: String,
+    /// Certificates of all that issue, a file or a directory.
+    pub bundle: PathBuf,
+    /// Where it was named.
+    pub bundle_span: Option<Span>,
+    /// A CRL of each of them, a file or a directory.
+    pub crl: PathBuf,
+}
+
+/// Whether clients show certificates, weakest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ClientCert {
+    /// They are not asked.
+    #[default]
+    Off,
+    /// They are asked and may have none.
+    Optional,
+    /// Without one there is no handshake (for a host) or an answer of 401 (for a route).
+    Required,
+}
+
+/// Hosts with a policy of their own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Host {
+    /// As in a route.
+    pub names: Vec<String>,
+    /// For the handshake.
+    pub client_cert: ClientCert,
 }
 
 /// `Strict-Transport-Security` (RFC 6797).
@@ -288,6 +348,10 @@ pub struct Route {
     pub path_prefix: String,
     /// Id of an upstream; known to exist.
     pub upstream: String,
+    /// Unless set, that of the host.
+    pub client_cert: Option<ClientCert>,
+    /// Ids of the customers that are served; empty is everybody.
+    pub customers: Vec<String>,
     /// Mode for this route.
     pub waf: WafMode,
     /// Body limit for this route in bytes.

@@ -85,6 +85,18 @@ pub const TABLES: &[Table] = &[
     Table { name: "listen", many: false, doc: "Sockets" },
     Table { name: "tls", many: false, doc: "The server's certificate" },
     Table {
+        name: "certificate",
+        many: true,
+        doc: "A further certificate, chosen by the name a client asks for",
+    },
+    Table { name: "pki", many: false, doc: "Certificates of customers" },
+    Table {
+        name: "authority",
+        many: true,
+        doc: "An external authority whose certificates customers may show",
+    },
+    Table { name: "host", many: true, doc: "Hosts with a policy of their own" },
+    Table {
         name: "hsts",
         many: false,
         doc: "Strict-Transport-Security (RFC 6797), on every answer over HTTPS",
@@ -138,7 +150,47 @@ pub const KEYS: &[Key] = {
         ),
         key("tls", "certificate", Path, Default("\"certs/server.pem\""), "PEM file, leaf first"),
         key("tls", "key", Path, Default("\"certs/server.key\""), "PEM file of its private key"),
+        key("certificate", "certificate", Path, Required, "PEM file, leaf first"),
+        key("certificate", "key", Path, Required, "PEM file of its private key"),
         key("tls", "min_version", Choice(&["1.2", "1.3"]), Default("\"1.2\""), "oldest TLS version spoken"),
+        key(
+            "pki",
+            "dir",
+            Path,
+            Otherwise("no client is asked for a certificate"),
+            "the register that `portcullis cert` and `portcullis customer` keep",
+        ),
+        key(
+            "pki",
+            "grace",
+            Duration(0, 30 * DAY),
+            Default("\"1h\""),
+            "how long the last good state counts when the register, a bundle or a CRL cannot be used",
+        ),
+        key(
+            "pki",
+            "customer_field",
+            Text,
+            Default("\"x-customer-id\""),
+            "header field that tells a backend the customer",
+        ),
+        key("authority", "id", Text, Required, "name for records and metrics"),
+        key(
+            "authority",
+            "bundle",
+            Path,
+            Required,
+            "PEM file or directory: certificates of authorities that issue",
+        ),
+        key("authority", "crl", Path, Required, "PEM file or directory: a CRL of each of them"),
+        key("host", "names", Texts, Required, "host names as in routes"),
+        key(
+            "host",
+            "client_cert",
+            Choice(CLIENT_CERT),
+            Required,
+            "whether a client is asked for its certificate, or must have one",
+        ),
         key(
             "hsts",
             "max_age",
@@ -408,6 +460,14 @@ pub const KEYS: &[Key] = {
         ),
         key("route", "path_prefix", Text, Default("\"/\""), "fits whole segments"),
         key("route", "upstream", Text, Required, "id of an upstream"),
+        key(
+            "route",
+            "client_cert",
+            Choice(CLIENT_CERT),
+            Otherwise("that of its host"),
+            "whether a client may show a certificate, or must",
+        ),
+        key("route", "customers", Texts, Default("[]"), "customers that are served; empty is everybody"),
         key("route", "waf", Inline("route.waf"), Otherwise("as [waf] says"), "what the engine does here"),
         key(
             "route",
@@ -421,6 +481,7 @@ pub const KEYS: &[Key] = {
 };
 
 const MODES: &[&str] = &["block", "detect", "off"];
+const CLIENT_CERT: &[&str] = &["off", "optional", "required"];
 const SINKS: &[&str] = &["off", "stdout", "stderr"];
 
 /// The keys of one table.

@@ -7,8 +7,8 @@ use std::{
 };
 
 use portcullis_config::{
-    AuditScope, Config, CrsSource, ForwardedField, Loaded, Sink, Surroundings, Transport, UpstreamHttp,
-    WafMode, codes, load,
+    AuditScope, ClientCert, Config, CrsSource, ForwardedField, Loaded, Sink, Surroundings, Transport,
+    UpstreamHttp, WafMode, codes, load,
     schema::{self, Absent, Kind},
 };
 use portcullis_diag::{Sources, render};
@@ -48,8 +48,10 @@ fn good(name: &str, text: &str) -> Config {
 }
 
 fn without_spans(mut config: Config) -> Config {
-    config.tls.certificate_span = None;
-    config.tls.key_span = None;
+    for files in &mut config.tls.certificates {
+        (files.certificate_span, files.key_span) = (None, None);
+    }
+    config.pki.dir_span = None;
     for upstream in &mut config.upstreams {
         if let Transport::Tls { ca_span, .. } = &mut upstream.transport {
             *ca_span = None;
@@ -67,17 +69,19 @@ fn the_default_file_is_the_default() {
 
 #[test]
 fn the_default_file_has_every_key_with_its_default() {
-    let mut table = "";
+    let (mut table, mut example) = ("", false);
     let mut seen: BTreeSet<(String, String)> = BTreeSet::new();
     for line in DEFAULT.lines() {
-        if line.starts_with('[') {
-            table = line.trim_matches(['[', ']']);
+        // A table that the default has none of stands there as an example.
+        if let Some(header) = line.strip_prefix('[').or_else(|| line.strip_prefix("# [[")) {
+            (table, example) = (header.trim_matches(['[', ']']), line.starts_with('#'));
         }
         let Some((name, value)) = line.trim_start_matches("# ").split_once(" = ") else { continue };
         let Some(key) = schema::find(table, name) else { continue };
         assert!(seen.insert((table.to_owned(), name.to_owned())), "{table}.{name} twice");
         let commented = line.starts_with('#');
         match key.absent {
+            _ if example => assert!(commented, "{table}.{name} is not part of the default"),
             Absent::Default(default) => {
                 assert!(!commented && value == default, "{table}.{name}: {value} is not {default}");
             }
@@ -125,10 +129,30 @@ const CASES: &[Case] = &[
     }),
     ("listen.public_https_port", "443", |c| c.listen.public_https_port == 443),
     ("tls.certificate", "\"${DIR}/a.pem\"", |c| {
-        c.tls.certificate == Path::new("/srv/certs/a.pem") && c.tls.certificate_span.is_some()
+        let files = &c.tls.certificates[0];
+        files.certificate == Path::new("/srv/certs/a.pem") && files.certificate_span.is_some()
     }),
-    ("tls.key", "\"sub/a.key\"", |c| c.tls.key == Path::new("/etc/p/sub/a.key") && c.tls.key_span.is_some()),
+    ("tls.key", "\"sub/a.key\"", |c| {
+        let files = &c.tls.certificates[0];
+        files.key == Path::new("/etc/p/sub/a.key") && files.key_span.is_some()
+    }),
+    ("certificate.certificate", "\"b.pem\"", |c| {
+        c.tls.certificates.len() == 2 && c.tls.certificates[1].certificate == Path::new("/etc/p/b.pem")
+    }),
+    ("certificate.key", "\"b.key\"", |c| c.tls.certificates[1].key == Path::new("/etc/p/b.key")),
     ("tls.min_version", "\"1.3\"", |c| !c.tls.allow_tls12),
+    ("pki.dir", "\"reg\"", |c| {
+        c.pki.dir.as_deref() == Some(Path::new("/etc/p/reg")) && c.pki.dir_span.is_some()
+    }),
+    ("pki.grace", "\"7m\"", |c| c.pki.grace == seconds(420)),
+    ("pki.customer_field", "\"x-partner\"", |c| c.pki.customer_field == "x-partner"),
+    ("authority.id", "\"p\"", |c| c.pki.authorities[0].id == "p"),
+    ("authority.bundle", "\"b\"", |c| c.pki.authorities[0].bundle == Path::new("/etc/p/b")),
+    ("authority.crl", "\"c\"", |c| c.pki.authorities[0].crl == Path::new("/etc/p/c")),
+    ("host.names", "[\"a.example\"]", |c| c.hosts[0].names == ["a.example"]),
+    ("host.client_cert", "\"required\"", |c| c.hosts[0].client_cert == ClientCert::Required),
+    ("route.client_cert", "\"optional\"", |c| c.routes[0].client_cert == Some(ClientCert::Optional)),
+    ("route.customers", "[\"a\"]\nclient_cert = \"required\"", |c| c.routes[0].customers == ["a"]),
     ("hsts.max_age", "\"0s\"", |c| c.hsts.max_age.is_zero()),
     ("hsts.include_subdomains", "true", |c| c.hsts.include_subdomains),
     ("hsts.preload", "true\ninclude_subdomains = true", |c| c.hsts.preload),
@@ -243,13 +267,31 @@ fn with(name: &str, value: &str) -> String {
     };
     let known = schema::find(table, key).unwrap_or_else(|| panic!("{name}")).name;
     let mut head = String::new();
+    let register = "[pki]\ndir = \"pki\"\n";
+    let example = |others: [(&str, &str); 2]| {
+        let others = others.iter().filter(|(other, _)| *other != key);
+        let others: String = others.map(|(name, value)| format!("{name} = {value}\n")).collect();
+        format!("{register}[[{table}]]\n{others}{key} = {value}\n")
+    };
     match table {
         "upstream" => put(&mut upstream, known, value.to_owned()),
         "upstream.tls" if key == "ca" => put(&mut upstream, "tls", format!("{{ ca = {value} }}")),
         "upstream.tls" => put(&mut upstream, "tls", format!("{{ ca = \"ca.pem\", {key} = {value} }}")),
+        "route" if matches!(key, "client_cert" | "customers") => {
+            head = register.to_owned();
+            put(&mut route, known, value.to_owned());
+        }
         "route" => put(&mut route, known, value.to_owned()),
+        "authority" if key == "id" => head = example([("bundle", "\"x\""), ("crl", "\"x\"")]),
+        "authority" if key == "bundle" => head = example([("id", "\"x\""), ("crl", "\"x\"")]),
+        "authority" => head = example([("id", "\"x\""), ("bundle", "\"x\"")]),
+        "host" => head = example([("names", "[\"x\"]"), ("client_cert", "\"optional\"")]),
         "route.waf" => put(&mut route, "waf", format!("{{ {key} = {value} }}")),
         "" => head = format!("{key} = {value}\n"),
+        "certificate" => {
+            let other = if key == "key" { "certificate" } else { "key" };
+            head = format!("[[certificate]]\n{other} = \"x.pem\"\n{key} = {value}\n");
+        }
         _ => head = format!("[{table}]\n{key} = {value}\n"),
     }
     let draw = |entries: &[(&str, String)]| {

@@ -93,7 +93,8 @@ pub fn run(options: &Options) -> Result<Outcome, String> {
 fn send_all(cases: &[Case], options: &Options) -> Result<Vec<Result<(), String>>, String> {
     let upstream = RecordingUpstream::plain(backend::reply).map_err(|error| error.to_string())?;
     let edge = start(options, &upstream)?;
-    let target = Target { client: edge.client().timeout(PATIENCE), records: Records::new(edge.dir()) };
+    let target =
+        Target { client: edge.nameless_client().timeout(PATIENCE), records: Records::new(edge.dir()) };
     let next = AtomicUsize::new(0);
     let results: Mutex<Vec<Option<Result<(), String>>>> = Mutex::new(vec![None; cases.len()]);
     thread::scope(|scope| {

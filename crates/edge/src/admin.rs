@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{answer::Answer, edge::Edge, gate::Head};
+use crate::{answer::Answer, clock, edge::Edge, gate::Head};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -22,9 +22,20 @@ pub(crate) fn answer(edge: &Edge, head: &Head) -> Answer {
         b"/livez" => text(200, "alive\n"),
         // A load balancer takes a draining edge out before its listeners close.
         b"/readyz" if edge.is_draining() => text(503, "draining\n"),
-        b"/readyz" => text(200, "ready\n"),
+        b"/readyz" => match trust_faults(edge) {
+            faults if faults.is_empty() => text(200, "ready\n"),
+            faults => Answer::new(503, TEXT, faults.into()),
+        },
         _ => text(404, "/metrics /livez /readyz\n"),
     }
+}
+
+/// Certificates of clients are judged by a state that is not today's; names of files, and of nothing that clients sent.
+fn trust_faults(edge: &Edge) -> String {
+    let snapshot = edge.snapshot();
+    let faults = snapshot.identities.as_ref().map(|identities| identities.faults(clock::unix_time()));
+    let lines = faults.unwrap_or_default().into_iter();
+    lines.map(|(source, problem)| format!("client certificates, {source}: {problem}\n")).collect()
 }
 
 fn text(status: u16, body: &'static str) -> Answer {

@@ -116,6 +116,13 @@ pub(crate) fn over_http(refusal: &Refusal, request_id: &str) -> Reply {
                 .with(header::UPGRADE, HeaderValue::from_static("websocket"))
                 .with(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
+        // RFC 9110, section 11.6.1, wants a challenge; no scheme is registered for what TLS does.
+        Refusal::CertificateMissing => {
+            answer = answer.with(header::WWW_AUTHENTICATE, HeaderValue::from_static("ClientCertificate"));
+        }
+        Refusal::CertificateTrustLost => {
+            answer = answer.with(header::RETRY_AFTER, HeaderValue::from_static("60"));
+        }
         Refusal::Overloaded => answer = answer.with(header::RETRY_AFTER, HeaderValue::from_static("1")),
         Refusal::Rules(Intervention { disposition: Disposition::Redirect(_, location), .. }) => {
             if let Ok(location) = HeaderValue::from_bytes(location) {

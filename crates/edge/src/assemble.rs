@@ -17,10 +17,11 @@ use portcullis_telemetry::Metrics;
 use portcullis_waf::Program;
 
 use crate::{
-    codes,
+    clock, codes,
+    identity::Identities,
     logs::Logs,
     problem::StartError,
-    snapshot::Snapshot,
+    snapshot::{Snapshot, Terms},
     tls,
     upstream::{self, Upstream},
 };
@@ -119,14 +120,16 @@ pub(crate) fn assemble(
             return Err(StartError::Config { sources, diagnostics });
         }
     };
-    let snapshot = Arc::new(Snapshot::new(parts.config, tls, program, rule_set, parts.upstreams, logs));
+    let terms = Terms { identities: parts.identities, tls };
+    let snapshot = Arc::new(Snapshot::new(parts.config, terms, program, rule_set, parts.upstreams, logs));
     Ok(Assembled { snapshot, sources, warnings: diagnostics })
 }
 
 /// What the files said, as far as they could be read.
 struct Parts {
     config: Config,
-    tls: Option<Arc<rustls::ServerConfig>>,
+    identities: Option<Arc<Identities>>,
+    tls: Option<tls::Server>,
     rules: Option<(Program, RuleSet)>,
     upstreams: Vec<Arc<Upstream>>,
     diagnostics: Vec<Diagnostic>,
@@ -135,7 +138,11 @@ struct Parts {
 impl Parts {
     fn read(config: Config, base: &Path, sources: &mut Sources) -> Self {
         let mut diagnostics = Vec::new();
-        let tls = tls::server_config(&config.tls, &mut diagnostics);
+        let now = clock::unix_time();
+        let identities =
+            Identities::load(&config.pki, &config.environment, tls::algorithms(), now, &mut diagnostics)
+                .map(Arc::new);
+        let tls = tls::Server::load(&config.tls, identities.as_ref(), now, &mut diagnostics);
         diagnostics.extend(places_of_logs(&config.log));
         let upstreams = upstream::load_all(&config.upstreams, &mut diagnostics);
         let loaded = match inspects(&config) {
@@ -144,7 +151,7 @@ impl Parts {
         };
         diagnostics.extend(loaded.diagnostics);
         let rules = loaded.program.map(|program| (program, loaded.rule_set));
-        Self { config, tls, rules, upstreams, diagnostics }
+        Self { config, identities, tls, rules, upstreams, diagnostics }
     }
 }
 

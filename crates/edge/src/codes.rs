@@ -26,9 +26,19 @@ pub(crate) const UNREADABLE_CONFIG: Code = Code("E0910");
 pub(crate) const NO_PROGRAM: Code = Code("E0911");
 /// A listener's address cannot be had.
 pub(crate) const CANNOT_LISTEN: Code = Code("E0912");
-/// The server certificate is outside its validity.
-pub(crate) const CERTIFICATE_DATES: Code = Code("W0901");
+/// A server certificate is outside its validity. W0901 was this as a warning.
+pub(crate) const CERTIFICATE_OUTSIDE_DATES: Code = Code("E0930");
+/// A chain with a gap, or in the wrong order.
+pub(crate) const INCOMPLETE_CHAIN: Code = Code("E0931");
+/// A private key that others can read.
+pub(crate) const EXPOSED_KEY: Code = Code("E0932");
 /// No Core Rule Set was found.
 pub(crate) const BASELINE_IN_USE: Code = Code("W0902");
 /// The rules' own `SecRuleEngine` is weaker than the configured mode.
 pub(crate) const WEAKER_ENGINE: Code = Code("W0903");
+/// The register of customers, an authority's bundle or its CRL cannot be used.
+pub(crate) const UNUSABLE_TRUST: Code = Code("E0933");
+/// A CRL is past its nextUpdate, and the grace is not over.
+pub(crate) const STALE_CRL: Code = Code("W0931");
+/// A server certificate that no client will be shown.
+pub(crate) const CERTIFICATE_UNUSED: Code = Code("W0930");

@@ -26,8 +26,8 @@ use portcullis_telemetry::{TlsFacts, redact};
 use tokio::time::Instant;
 
 use crate::{
-    answer::Refusal, budget::Share, client, context::Connection, edge::Edge, pipeline::Pipeline,
-    snapshot::Snapshot, stages::record, tls,
+    answer::Refusal, budget::Share, client, context::Connection, edge::Edge, host, identity::Presented,
+    pipeline::Pipeline, snapshot::Snapshot, stages::record, tls,
 };
 
 pub(crate) use io::EdgeIo;
@@ -68,10 +68,12 @@ impl ServerApp for Connections {
             stall: snapshot.config.limits.write_timeout,
             rate: snapshot.config.limits.answer_rate,
         };
-        let config = Arc::clone(&snapshot.tls);
-        // A connection may live for hours; it must not keep the snapshot it began under.
-        drop(snapshot);
-        match tls::accept(tcp, config, deadline).await {
+        // A connection may live for hours; it must not keep the snapshot it began under beyond its handshake.
+        let terms = move |name: Option<&str>| {
+            let host = name.and_then(|name| host::parse(name.as_bytes()));
+            snapshot.tls.terms(snapshot.asked_of(host.as_deref()))
+        };
+        match tls::accept(tcp, terms, deadline).await {
             Ok(handshake) => {
                 self.edge.metrics.tls_handshake("ok");
                 self.serve(handshake, connection, patience, shutdown).await;
@@ -79,6 +81,10 @@ impl ServerApp for Connections {
             Err(tls::HandshakeError::Timeout) => {
                 self.edge.metrics.tls_handshake("timeout");
                 record::connection(&self.edge, &connection, &Refusal::HandshakeTimeout);
+            }
+            Err(tls::HandshakeError::Refused(refusal)) => {
+                self.edge.metrics.tls_handshake("refused");
+                record::connection(&self.edge, &connection, &refusal);
             }
             Err(tls::HandshakeError::Failed) => {
                 self.edge.metrics.tls_handshake("failed");
@@ -102,6 +108,10 @@ impl Connections {
             sni: handshake.server_name.as_ref().map(|name| redact::host(name.as_bytes())),
             alpn: handshake.stream.alpn_name().map(redact::word),
         });
+        connection.server_name = handshake.server_name.as_ref().and_then(|name| host::parse(name.as_bytes()));
+        // One that was accepted can be read; one that could not be would be none, and be asked for again where it must be there.
+        connection.certificate =
+            handshake.stream.client_certificate().and_then(|der| Presented::read(der).ok());
         let connection = Arc::new(connection);
         let http2 = handshake.stream.alpn() == Some(ALPN::H2);
         let io = EdgeIo::new(handshake.stream, patience);
@@ -135,5 +145,13 @@ pub(crate) fn facts(tcp: &TcpStream) -> Option<Connection> {
         return None;
     };
     let client = SocketAddr::new(client.ip().to_canonical(), client.port());
-    Some(Connection { peer: client, client, source: Source::Connection, server: *server, tls: None })
+    Some(Connection {
+        peer: client,
+        client,
+        source: Source::Connection,
+        server: *server,
+        tls: None,
+        server_name: None,
+        certificate: None,
+    })
 }

@@ -13,8 +13,14 @@ use portcullis_telemetry::{InFlight, TlsFacts};
 use tokio::time::Instant;
 
 use crate::{
-    answer::Refusal, edge::Edge, gate::Head, session::Slot, snapshot::Snapshot,
-    stages::inspect::SharedInspection, upstream::Attempt,
+    answer::Refusal,
+    edge::Edge,
+    gate::Head,
+    identity::{Identity, Presented},
+    session::Slot,
+    snapshot::Snapshot,
+    stages::inspect::SharedInspection,
+    upstream::Attempt,
 };
 
 /// Facts of a connection, the same for all its requests.
@@ -29,6 +35,10 @@ pub(crate) struct Connection {
     pub(crate) server: SocketAddr,
     /// Absent on the plain listener.
     pub(crate) tls: Option<TlsFacts>,
+    /// Host of the server name (SNI), normalised as a request's is.
+    pub(crate) server_name: Option<String>,
+    /// What the client has shown at the handshake; whether it still counts is asked for each request.
+    pub(crate) certificate: Option<Arc<Presented>>,
 }
 
 /// How a request came to be: made by the connection's loop, found again by the pipeline in the session's digest.
@@ -83,6 +93,10 @@ pub(crate) struct Context {
     pub(crate) head: Option<Arc<Head>>,
     /// Index of the route within the snapshot's configuration.
     pub(crate) route: Option<usize>,
+    /// Whose certificate the client has shown, once that is known to count.
+    pub(crate) identity: Option<Identity>,
+    /// What the register says of the customer's requests; it goes before the route.
+    pub(crate) customer_mode: Option<WafMode>,
     pub(crate) inspection: Option<SharedInspection>,
     /// Length of the body that is held, once it is.
     pub(crate) body_length: Option<usize>,
@@ -106,6 +120,8 @@ impl Context {
             arrival: None,
             head: None,
             route: None,
+            identity: None,
+            customer_mode: None,
             inspection: None,
             body_length: None,
             slot: None,
@@ -119,8 +135,9 @@ impl Context {
         self.route.and_then(|index| self.snapshot.route_at(index))
     }
 
-    /// Mode of the route, or of the edge before one is known.
+    /// Mode of the customer or the route, or of the edge before one is known.
     pub(crate) fn mode(&self) -> WafMode {
-        self.route().map_or(self.snapshot.config.waf.mode, |route| route.waf)
+        self.customer_mode
+            .unwrap_or_else(|| self.route().map_or(self.snapshot.config.waf.mode, |route| route.waf))
     }
 }

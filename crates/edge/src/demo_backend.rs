@@ -11,13 +11,14 @@ use pingora_core::{
     apps::{ServerApp as _, http_app::ServeHttp},
     protocols::{http::ServerSession, l4::stream::Stream as TcpStream},
 };
-use portcullis_config::Tls;
+use portcullis_config::{CertificateFiles, ClientCert, Tls};
 use portcullis_diag::Sources;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
+    clock,
     connection::{EdgeIo, Patience},
     problem::StartError,
     tls,
@@ -80,21 +81,20 @@ impl DemoBackend {
     /// # Errors
     /// As with [`demo_backend`].
     pub async fn start(options: &DemoOptions) -> Result<Self, StartError> {
-        let settings = Tls {
+        let files = CertificateFiles {
             certificate: options.certificate.clone(),
             key: options.key.clone(),
-            certificate_span: None,
-            key_span: None,
-            allow_tls12: true,
+            ..CertificateFiles::default()
         };
+        let settings = Tls { certificates: vec![files], allow_tls12: true };
         let mut diagnostics = Vec::new();
-        let Some(config) = tls::server_config(&settings, &mut diagnostics) else {
+        let Some(server) = tls::Server::load(&settings, None, clock::unix_time(), &mut diagnostics) else {
             return Err(StartError::Config { sources: Sources::new(), diagnostics });
         };
         let failed = |error| StartError::machine(format!("cannot listen on {}", options.listen), error);
         let listener = TcpListener::bind(options.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let task = tokio::spawn(accept(listener, config, Arc::new(Demo { empty: options.empty })));
+        let task = tokio::spawn(accept(listener, Arc::new(server), Arc::new(Demo { empty: options.empty })));
         Ok(Self { address, task })
     }
 
@@ -111,7 +111,7 @@ impl Drop for DemoBackend {
     }
 }
 
-async fn accept(listener: TcpListener, config: Arc<rustls::ServerConfig>, demo: Arc<Demo>) {
+async fn accept(listener: TcpListener, server: Arc<tls::Server>, demo: Arc<Demo>) {
     // Pingora's sessions want to be told of a shutdown; here there never is one.
     let (_never, shutdown) = watch::channel(false);
     loop {
@@ -120,9 +120,10 @@ async fn accept(listener: TcpListener, config: Arc<rustls::ServerConfig>, demo: 
             continue;
         };
         let _ = tcp.set_nodelay(true);
-        let (config, demo, shutdown) = (Arc::clone(&config), Arc::clone(&demo), shutdown.clone());
+        let (server, demo, shutdown) = (Arc::clone(&server), Arc::clone(&demo), shutdown.clone());
         tokio::spawn(async move {
-            if let Ok(handshake) = tls::accept(TcpStream::from(tcp), config, HANDSHAKE).await {
+            let terms = |_: Option<&str>| server.terms(ClientCert::Off);
+            if let Ok(handshake) = tls::accept(TcpStream::from(tcp), terms, HANDSHAKE).await {
                 demo.process_new(Box::new(EdgeIo::new(handshake.stream, PATIENCE)), &shutdown).await;
             }
         });

@@ -19,6 +19,7 @@ mod demo_backend;
 mod edge;
 mod gate;
 mod host;
+mod identity;
 mod listener;
 mod logs;
 mod pipeline;

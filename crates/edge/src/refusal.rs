@@ -36,6 +36,21 @@ refusals! {
     AddressLimit => "address_limit", 0;
     HandshakeTimeout => "handshake_timeout", 0;
     HandshakeFailed => "handshake_failed", 0;
+    // The client's certificate: at a handshake as an alert, later as an answer.
+    CertificateMissing => "certificate_missing", 401;
+    CertificateInvalid => "certificate_invalid", 403;
+    CertificateUnknown => "certificate_unknown_authority", 403;
+    CertificateExpired => "certificate_expired", 403;
+    CertificateNotYetValid => "certificate_not_yet_valid", 403;
+    CertificateNotForClients => "certificate_not_for_clients", 403;
+    CertificateRevoked => "certificate_revoked", 403;
+    CertificateOtherEnvironment => "certificate_other_environment", 403;
+    CertificateNameless => "certificate_nameless", 403;
+    CertificateUnregistered => "certificate_unregistered", 403;
+    CertificateTrustLost => "certificate_trust_lost", 503;
+    CustomerUnknown => "customer_unknown", 403;
+    CustomerSuspended => "customer_suspended", 403;
+    CustomerOffboarded => "customer_offboarded", 403;
     HeadTimeout => "head_timeout", 408;
     // The head.
     HeadTooLarge => "head_too_large", 431;
@@ -59,6 +74,9 @@ refusals! {
     // Admission.
     MethodNotAllowed => "method_not_allowed", 405;
     UnknownHost => "unknown_host", 421;
+    Misdirected => "misdirected", 421;
+    CustomerPolicy => "customer_policy", 503;
+    CustomerNotAllowed => "customer_not_allowed", 403;
     UnknownPath => "unknown_path", 404;
     UnmetExpectation => "unmet_expectation", 417;
     // The body.

@@ -27,6 +27,7 @@ pub(crate) async fn reload(edge: &Arc<Edge>, source: &ConfigSource) -> Result<()
     match outcome {
         Ok(Assembled { snapshot, sources, warnings }) => {
             upstream::refresh(snapshot.upstreams());
+            edge.metrics.certificates_taken(&snapshot.tls.expiries());
             edge.replace(snapshot);
             edge.metrics.reload_succeeded(clock::unix_time());
             tell(&sources, &warnings);

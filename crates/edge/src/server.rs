@@ -27,7 +27,7 @@ use crate::{
     reload,
     signals::{Hangup, Signals},
     snapshot::mode_name,
-    upstream,
+    tls, upstream,
 };
 
 /// How often a drain looks whether it is done.
@@ -110,6 +110,7 @@ impl Prepared {
         let metrics = Metrics::new(Build { version: env!("CARGO_PKG_VERSION"), revision })
             .map_err(|error| StartError::machine("metrics", std::io::Error::other(error)))?;
         Refusal::REASONS.iter().for_each(|reason| metrics.reason(reason));
+        tls::install_provider();
         let assembled = assemble(&source, None, &metrics)?;
         metrics.reload_succeeded(clock::unix_time());
         let listen = &assembled.snapshot.config.listen;
@@ -124,6 +125,7 @@ impl Prepared {
         let Self { edge, source, https, http, admin, warnings } = self;
         reload::tell(&warnings.sources, &warnings.warnings);
         upstream::refresh(warnings.snapshot.upstreams());
+        edge.metrics.certificates_taken(&warnings.snapshot.tls.expiries());
         let addresses = Addresses {
             https: https.iter().map(|bound| bound.address).collect(),
             http: http.iter().map(|bound| bound.address).collect(),
@@ -134,6 +136,7 @@ impl Prepared {
         let pipeline = Pipeline { edge: Arc::clone(&edge) };
         let proxy = http_proxy(&Arc::new(engine_room(&warnings.snapshot.config)), pipeline);
         let connections = Connections { edge: Arc::clone(&edge), proxy: Arc::new(proxy) };
+        services.spawn(tls::watch(Arc::clone(&edge)));
         services.spawn(listener::serve("https", https, connections, watch.clone()));
         let redirect = Plain { edge: Arc::clone(&edge), purpose: Purpose::Redirect };
         services.spawn(listener::serve("http", http, redirect, watch));

@@ -4,17 +4,19 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 use ipnet::IpNet;
-use portcullis_config::{Client, Config, Hsts, Route, WafMode};
+use portcullis_config::{Client, ClientCert, Config, Hsts, Route, WafMode};
 use portcullis_policy::{ForwardedField, NoRoute, PrefixSet, RouteTable, Scope, Trust};
 use portcullis_waf::Program;
 
-use crate::{answer::Refusal, assemble::RuleSet, logs::Logs, upstream::Upstream};
+use crate::{answer::Refusal, assemble::RuleSet, identity::Identities, logs::Logs, tls, upstream::Upstream};
 
 /// Configuration, rules, certificate, backends and logs that belong together.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     pub(crate) config: Config,
-    pub(crate) tls: Arc<rustls::ServerConfig>,
+    pub(crate) tls: Arc<tls::Server>,
+    /// Absent where no client is asked for a certificate.
+    pub(crate) identities: Option<Arc<Identities>>,
     pub(crate) program: Arc<Program>,
     pub(crate) rule_set: RuleSet,
     pub(crate) logs: Arc<Logs>,
@@ -22,15 +24,23 @@ pub(crate) struct Snapshot {
     pub(crate) trust: Trust,
     /// Value of `Strict-Transport-Security`.
     pub(crate) hsts: HeaderValue,
+    asked: Asked,
     /// Same order as `config.routes`.
     routes: RouteTable,
     upstreams: Vec<Arc<Upstream>>,
 }
 
+/// What clients are met with at a handshake.
+#[derive(Debug)]
+pub(crate) struct Terms {
+    pub(crate) identities: Option<Arc<Identities>>,
+    pub(crate) tls: tls::Server,
+}
+
 impl Snapshot {
     pub(crate) fn new(
         config: Config,
-        tls: Arc<rustls::ServerConfig>,
+        terms: Terms,
         program: Program,
         rule_set: RuleSet,
         upstreams: Vec<Arc<Upstream>>,
@@ -41,7 +51,21 @@ impl Snapshot {
         let scope =
             |route: &Route| Scope { hosts: route.hosts.clone(), path_prefix: route.path_prefix.clone() };
         let routes = RouteTable::new(config.routes.iter().map(scope).collect());
-        Self { config, tls, program: Arc::new(program), rule_set, logs, trust, hsts, routes, upstreams }
+        let Terms { identities, tls } = terms;
+        let asked = Asked::new(&config);
+        Self {
+            config,
+            tls: Arc::new(tls),
+            identities,
+            asked,
+            program: Arc::new(program),
+            rule_set,
+            logs,
+            trust,
+            hsts,
+            routes,
+            upstreams,
+        }
     }
 
     /// Index of the first route that fits. A host that no route names is misdirected; a path that none of the host's routes has
@@ -51,6 +75,22 @@ impl Snapshot {
             NoRoute::Host => Refusal::UnknownHost,
             NoRoute::Path => Refusal::UnknownPath,
         })
+    }
+
+    /// What a handshake for this host asks of the client: what the host's own policy says, and at least to be shown a certificate where
+    /// one of its routes wants to see one. A client that names no host is not asked.
+    pub(crate) fn asked_of(&self, host: Option<&str>) -> ClientCert {
+        let Some(host) = host else { return ClientCert::Off };
+        let of_routes = self.routes.all(host).filter_map(|index| self.route_at(index)?.client_cert).max();
+        self.asked.of(host).max(of_routes.unwrap_or_default().min(ClientCert::Optional))
+    }
+
+    /// What a route asks of a request to this host.
+    pub(crate) fn asked_by(&self, route: &Route, host: &str) -> ClientCert {
+        let of_host = self.asked.of(host);
+        route
+            .client_cert
+            .map_or(of_host, |own| own.max(if of_host == ClientCert::Required { of_host } else { own }))
     }
 
     /// Whether any route takes this host; the plain listener redirects to no other.
@@ -73,6 +113,35 @@ impl Snapshot {
     /// How long a kept connection may be idle, in the whole seconds that pingora counts in; never zero, which it reads as for ever.
     pub(crate) fn idle_seconds(&self) -> u64 {
         self.config.limits.idle_timeout.as_secs().max(1)
+    }
+}
+
+/// Policies of hosts.
+#[derive(Debug)]
+struct Asked {
+    table: RouteTable,
+    policies: Vec<ClientCert>,
+}
+
+impl Asked {
+    fn new(config: &Config) -> Self {
+        // Exact names before wildcards, as with routes.
+        let mut entries: Vec<(&String, ClientCert)> = config
+            .hosts
+            .iter()
+            .flat_map(|host| host.names.iter().map(|name| (name, host.client_cert)))
+            .collect();
+        entries.sort_by_key(|(name, _)| name.starts_with("*."));
+        let scope = |name: &String| Scope { hosts: vec![name.clone()], path_prefix: String::from("/") };
+        Self {
+            table: RouteTable::new(entries.iter().map(|(name, _)| scope(name)).collect()),
+            policies: entries.iter().map(|(_, policy)| *policy).collect(),
+        }
+    }
+
+    fn of(&self, host: &str) -> ClientCert {
+        let found = self.table.find(host, b"/").ok();
+        found.and_then(|index| self.policies.get(index).copied()).unwrap_or_default()
     }
 }
 

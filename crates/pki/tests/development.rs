@@ -11,7 +11,7 @@ use portcullis_pki::{
 use rustls::{
     RootCertStore,
     client::{WebPkiServerVerifier, danger::ServerCertVerifier},
-    crypto::ring,
+    crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
 };
 use support::{Memory, now};
@@ -24,7 +24,7 @@ fn made(store: &mut Memory, at: OffsetDateTime) -> Vec<Option<Reason>> {
 fn verify(store: &Memory, file: &str, name: &str, at: OffsetDateTime) -> Result<(), rustls::Error> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(store.text("ca.pem").as_bytes()).unwrap()).unwrap();
-    let provider = Arc::new(ring::default_provider());
+    let provider = Arc::new(aws_lc_rs::default_provider());
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
     let leaf = CertificateDer::from_pem_slice(store.text(file).as_bytes()).unwrap();
     let seconds = u64::try_from(at.unix_timestamp()).unwrap();
@@ -63,7 +63,7 @@ fn a_client_trusts_them_for_localhost_only() {
         let key = store.text(&file.replace(".pem", ".key")).to_owned();
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
         let leaf = CertificateDer::from_pem_slice(store.text(file).as_bytes()).unwrap();
-        rustls::ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        rustls::ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()

@@ -51,6 +51,15 @@ impl RouteTable {
         Err(if host_known { NoRoute::Path } else { NoRoute::Host })
     }
 
+    /// Indices of all scopes that take this host, whatever the path.
+    pub fn all<'t>(&'t self, host: &'t str) -> impl Iterator<Item = usize> + 't {
+        self.scopes
+            .iter()
+            .enumerate()
+            .filter(move |(_, scope)| scope.takes_host(host))
+            .map(|(index, _)| index)
+    }
+
     /// Whether any scope takes this host, whatever the path.
     #[must_use]
     pub fn knows_host(&self, host: &str) -> bool {
@@ -110,6 +119,8 @@ mod tests {
         assert_eq!(table.find("b.test", b"/api"), Err(NoRoute::Host));
         assert_eq!(table.find("a.test", b"/"), Err(NoRoute::Path));
         assert!(table.knows_host("a.test"));
+        assert_eq!(table.all("a.test").collect::<Vec<_>>(), [0]);
+        assert_eq!(table.all("b.test").count(), 0);
         assert!(!table.knows_host("b.test"));
         assert_eq!(RouteTable::default().find("a.test", b"/"), Err(NoRoute::Host));
     }

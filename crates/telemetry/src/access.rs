@@ -54,6 +54,12 @@ pub struct AccessRecord {
     /// Id of the route from the configuration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<String>,
+    /// Id of the customer whose certificate was shown, as the register has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer: Option<String>,
+    /// Serial number of that certificate, hexadecimal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
     /// Path without the query: [`crate::redact::path`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<Text>,
@@ -155,6 +161,8 @@ impl AccessRecord {
             method: None,
             host: None,
             route: None,
+            customer: None,
+            certificate: None,
             path: None,
             parameters: Vec::new(),
             status: None,

@@ -71,6 +71,9 @@ pub struct Metrics {
     upstream_requests: IntCounterVec,
     upstream_plaintext_requests: IntCounterVec,
     tls_handshakes: IntCounterVec,
+    certificate_reloads: IntCounterVec,
+    certificate_expiry: IntGaugeVec,
+    client_trust: IntGaugeVec,
     h2_stream_errors: IntCounter,
     connections: IntGauge,
     buffered_bytes: IntGauge,
@@ -156,6 +159,21 @@ impl Metrics {
                 "portcullis_tls_handshakes_total",
                 "TLS handshakes",
                 &["result"],
+            )?,
+            certificate_reloads: make.counters(
+                "portcullis_tls_certificate_reloads_total",
+                "Changes of server certificate files that were noticed",
+                &["result"],
+            )?,
+            certificate_expiry: make.gauges(
+                "portcullis_tls_certificate_expiry_timestamp_seconds",
+                "When a server certificate or its chain ends, Unix time",
+                &["certificate"],
+            )?,
+            client_trust: make.gauges(
+                "portcullis_client_trust_up",
+                "1 while the register or an authority's files can be used and no CRL is stale, 0 while the last good state counts",
+                &["source"],
             )?,
             h2_stream_errors: make.counter(
                 "portcullis_h2_stream_errors_total",
@@ -261,6 +279,25 @@ impl Metrics {
     /// A handshake ended: `ok`, `timeout`, `failed` or another of the edge's words.
     pub fn tls_handshake(&self, result: &'static str) {
         self.tls_handshakes.with_label_values(&[result]).inc();
+    }
+
+    /// These server certificates are shown now: file of the configuration and last moment in Unix time.
+    pub fn certificates_taken(&self, expiries: &[(String, i64)]) {
+        self.certificate_reloads.with_label_values(&["ok"]).inc();
+        self.certificate_expiry.reset();
+        for (file, last) in expiries {
+            self.certificate_expiry.with_label_values(&[file.as_str()]).set(*last);
+        }
+    }
+
+    /// Whether a source of trust in clients' certificates is as it should be.
+    pub fn client_trust(&self, source: &str, up: bool) {
+        self.client_trust.with_label_values(&[source]).set(i64::from(up));
+    }
+
+    /// Changed certificate files could not be used.
+    pub fn certificates_refused(&self) {
+        self.certificate_reloads.with_label_values(&["failed"]).inc();
     }
 
     /// An HTTP/2 stream ended in a protocol error before it became a request.
@@ -408,6 +445,11 @@ mod tests {
         metrics.upstream_finished("demo", "ok", Duration::from_millis(3));
         metrics.upstream_plaintext("demo");
         metrics.tls_handshake("ok");
+        metrics.certificates_taken(&[(String::from("a.pem"), 9)]);
+        metrics.certificates_taken(&[(String::from("b.pem"), 1_700_000_001)]);
+        metrics.certificates_refused();
+        metrics.client_trust("pki", true);
+        metrics.client_trust("partners", false);
         metrics.h2_stream_error();
         metrics.set_buffered_bytes(12);
         metrics.reload_failed();
@@ -426,6 +468,11 @@ mod tests {
             r#"portcullis_upstream_requests_total{result="ok",upstream="demo"} 1"#,
             r#"portcullis_upstream_plaintext_requests_total{upstream="demo"} 1"#,
             r#"portcullis_tls_handshakes_total{result="ok"} 1"#,
+            r#"portcullis_tls_certificate_reloads_total{result="ok"} 2"#,
+            r#"portcullis_tls_certificate_reloads_total{result="failed"} 1"#,
+            r#"portcullis_tls_certificate_expiry_timestamp_seconds{certificate="b.pem"} 1700000001"#,
+            r#"portcullis_client_trust_up{source="pki"} 1"#,
+            r#"portcullis_client_trust_up{source="partners"} 0"#,
             "portcullis_h2_stream_errors_total 1",
             "portcullis_connections 1",
             "portcullis_buffered_bytes 12",

@@ -3,7 +3,9 @@
 //! A stranger's certificate is a leaf of a second authority that nobody trusts.
 
 use std::{
-    io,
+    fs,
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -99,9 +101,15 @@ impl Authority {
     /// When the file cannot be written.
     pub fn write(&self, dir: &Path, stem: &str) -> io::Result<PathBuf> {
         let path = dir.join(format!("{stem}.pem"));
-        std::fs::write(&path, self.pem())?;
+        fs::write(&path, self.pem())?;
         Ok(path)
     }
+}
+
+/// A file that nobody but its owner may read, from the moment it is there.
+pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    (&file).write_all(text.as_bytes())
 }
 
 impl Leaf {
@@ -111,8 +119,8 @@ impl Leaf {
     /// When a file cannot be written.
     pub fn write(&self, dir: &Path, stem: &str) -> io::Result<(PathBuf, PathBuf)> {
         let (certificate, key) = (dir.join(format!("{stem}.pem")), dir.join(format!("{stem}.key")));
-        std::fs::write(&certificate, &self.chain_pem)?;
-        std::fs::write(&key, &self.key_pem)?;
+        fs::write(&certificate, &self.chain_pem)?;
+        write_private(&key, &self.key_pem)?;
         Ok((certificate, key))
     }
 
@@ -122,7 +130,7 @@ impl Leaf {
     /// Never: key and certificate belong together.
     #[must_use]
     pub fn server_config(&self, alpn: &[&str]) -> Arc<ServerConfig> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.clone()));
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()

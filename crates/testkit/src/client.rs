@@ -8,7 +8,10 @@ use std::{
 };
 
 use rustls::{
-    ClientConfig, ClientConnection, RootCertStore, StreamOwned, client::Resumption, pki_types::ServerName,
+    ClientConfig, ClientConnection, RootCertStore, StreamOwned,
+    client::Resumption,
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
+    sign::{CertifiedKey, SingleCertAndKey},
 };
 
 use crate::{
@@ -50,6 +53,37 @@ impl Client {
     pub fn plain(address: SocketAddr) -> Self {
         let timeout = Duration::from_secs(30);
         Self { address, name: String::new(), config: None, timeout, preamble: Vec::new() }
+    }
+
+    /// Shows this certificate to a server that asks: PEM, leaf first, and its key.
+    ///
+    /// # Panics
+    /// Key and certificate do not belong together, or are not PEM.
+    #[must_use]
+    pub fn with_certificate(mut self, chain_pem: &str, key_pem: &str) -> Self {
+        if let Some(config) = &self.config {
+            let chain = CertificateDer::pem_slice_iter(chain_pem.as_bytes())
+                .collect::<Result<Vec<_>, _>>()
+                .expect("certificates in PEM");
+            let key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes()).expect("a key in PEM");
+            let key = config.crypto_provider().key_provider.load_private_key(key).expect("a usable key");
+            let mut config = ClientConfig::clone(config);
+            config.client_auth_cert_resolver =
+                Arc::new(SingleCertAndKey::from(CertifiedKey::new(chain, key)));
+            self.config = Some(Arc::new(config));
+        }
+        self
+    }
+
+    /// Resumes sessions where the server gives tickets; otherwise every connection is a full handshake.
+    #[must_use]
+    pub fn resuming(mut self) -> Self {
+        if let Some(config) = &self.config {
+            let mut config = ClientConfig::clone(config);
+            config.resumption = Resumption::in_memory_sessions(8);
+            self.config = Some(Arc::new(config));
+        }
+        self
     }
 
     /// How long a read may wait. 30 seconds unless set.
@@ -200,7 +234,7 @@ impl Wire {
 }
 
 pub(crate) fn client_config(roots: RootCertStore, alpn: &[&str]) -> Arc<ClientConfig> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("the provider's own versions")

@@ -15,7 +15,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{Authority, Client, Journal, RecordingUpstream};
+use crate::{Authority, Client, Journal, RecordingUpstream, certificates};
 
 /// How long a debug build may take to compile the whole rule set and say `ready`.
 const START: Duration = Duration::from_secs(120);
@@ -59,6 +59,8 @@ pub struct EdgeConfig {
     pub limits: String,
     /// Text put at the end, for keys that have no field here.
     pub tail: String,
+    /// Further files beside `config.toml`, which only their owner may read.
+    pub files: Vec<(String, String)>,
     /// Environment of the process.
     pub environment: Vec<(String, String)>,
 }
@@ -116,6 +118,7 @@ impl Default for EdgeConfig {
             routes: Vec::new(),
             limits: String::new(),
             tail: String::new(),
+            files: Vec::new(),
             environment: Vec::new(),
         }
     }
@@ -186,6 +189,9 @@ impl EdgeConfig {
     fn write(&self, dir: &Path) -> io::Result<()> {
         std::fs::write(dir.join("before.conf"), &self.before)?;
         std::fs::write(dir.join("after.conf"), &self.after)?;
+        for (name, text) in &self.files {
+            certificates::write_private(&dir.join(name), text)?;
+        }
         std::fs::write(dir.join("config.toml"), self.text(dir))
     }
 }
@@ -201,7 +207,10 @@ impl Edge {
     pub fn start(binary: &Path, config: EdgeConfig) -> Result<Self, Start> {
         let authority = Arc::new(Authority::new("edge test authority"));
         let dir = tempfile::tempdir().expect("a temporary directory");
-        authority.leaf(&["localhost", "127.0.0.1"]).write(dir.path(), "edge").expect("certificate files");
+        authority
+            .leaf(&["localhost", "127.0.0.1", "*.customers.test"])
+            .write(dir.path(), "edge")
+            .expect("certificate files");
         config.write(dir.path()).expect("a configuration file");
         let mut child = Command::new(binary)
             .args(["run", "--config"])
@@ -279,6 +288,18 @@ impl Edge {
     #[must_use]
     pub fn client(&self) -> Client {
         Client::tls(self.config.https, &self.authority, "localhost")
+    }
+
+    /// The same without a server name in its handshake (SNI): it may then send any `Host`.
+    #[must_use]
+    pub fn nameless_client(&self) -> Client {
+        Client::tls(self.config.https, &self.authority, "127.0.0.1")
+    }
+
+    /// A client that trusts it and asks for this name.
+    #[must_use]
+    pub fn client_of(&self, name: &str) -> Client {
+        Client::tls(self.config.https, &self.authority, name)
     }
 
     /// Standard error so far.

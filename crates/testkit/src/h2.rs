@@ -58,6 +58,47 @@ pub fn h2_exchange(client: &Client, request: http::Request<()>, body: &[u8]) -> 
     })
 }
 
+/// An open HTTP/2 connection.
+pub struct H2Connection {
+    runtime: tokio::runtime::Runtime,
+    sender: h2::client::SendRequest<Bytes>,
+}
+
+impl H2Connection {
+    /// Opens one.
+    ///
+    /// # Errors
+    /// When the connection or the handshake fails.
+    pub fn open(client: &Client) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let sender = runtime.block_on(async {
+            let config = client.h2_config().ok_or_else(|| garbled("HTTP/2 needs a TLS client"))?;
+            let name = ServerName::try_from(client.name().to_owned()).map_err(io::Error::other)?;
+            let socket = TcpStream::connect(client.address()).await?;
+            let stream = TlsConnector::from(config).connect(name, socket).await?;
+            let (sender, connection) = h2::client::handshake(stream).await.map_err(io::Error::other)?;
+            tokio::spawn(connection);
+            Ok::<_, io::Error>(sender)
+        })?;
+        Ok(Self { runtime, sender })
+    }
+
+    /// Sends a request without a body and gives the status.
+    ///
+    /// # Errors
+    /// When the connection or the stream ends.
+    pub fn status(&mut self, request: http::Request<()>) -> io::Result<u16> {
+        let sender = self.sender.clone();
+        self.runtime.block_on(async {
+            let mut sender = sender.ready().await.map_err(io::Error::other)?;
+            let (answer, _) = sender.send_request(request, true).map_err(io::Error::other)?;
+            let answer = tokio::time::timeout(Duration::from_secs(30), answer).await;
+            let answer = answer.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?;
+            Ok(answer.map_err(io::Error::other)?.status().as_u16())
+        })
+    }
+}
+
 async fn exchange(client: &Client, request: http::Request<()>, body: Bytes) -> io::Result<H2Answer> {
     let config = client.h2_config().ok_or_else(|| garbled("HTTP/2 needs a TLS client"))?;
     let name = ServerName::try_from(client.name().to_owned()).map_err(io::Error::other)?;

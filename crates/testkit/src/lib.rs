@@ -15,7 +15,7 @@ mod upstream;
 pub use certificates::{Authority, Leaf};
 pub use client::{Client, Wire};
 pub use edge::{Backend, Edge, EdgeConfig, Start, free_port};
-pub use h2::{Frame, H2Answer, H2Wire, h2_exchange, h2_raw, header_block};
+pub use h2::{Frame, H2Answer, H2Connection, H2Wire, h2_exchange, h2_raw, header_block};
 /// Request types for [`h2_exchange`].
 pub use http;
 pub use http1::{Answer, Received};

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use toml::de::DeTable;
 
 use crate::{
-    Hsts, Limits, Listen, Tls, codes,
+    CertificateFiles, Hsts, Limits, Listen, Tls, codes,
     written::{Found, Reader, Section},
 };
 
@@ -34,16 +34,23 @@ pub(crate) fn listen(root: &DeTable<'_>, reader: &mut Reader<'_>) -> Listen {
 
 pub(crate) fn tls(root: &DeTable<'_>, reader: &mut Reader<'_>) -> Tls {
     let section = reader.table(root, "tls");
+    let mut certificates = vec![certificate_files(section, reader)];
+    let min_version = reader.choice(section, "min_version");
+    for section in reader.tables(root, "certificate") {
+        certificates.push(certificate_files(section, reader));
+    }
+    Tls { certificates, allow_tls12: min_version.is_some_and(|version| version.value == "1.2") }
+}
+
+fn certificate_files(section: Section<'_>, reader: &mut Reader<'_>) -> CertificateFiles {
     let nowhere = Found { value: PathBuf::new(), span: None };
     let certificate = reader.path(section, "certificate").unwrap_or_else(|| nowhere.clone());
     let key = reader.path(section, "key").unwrap_or(nowhere);
-    let min_version = reader.choice(section, "min_version");
-    Tls {
+    CertificateFiles {
         certificate: certificate.value,
         key: key.value,
         certificate_span: certificate.span,
         key_span: key.span,
-        allow_tls12: min_version.is_some_and(|version| version.value == "1.2"),
     }
 }
 

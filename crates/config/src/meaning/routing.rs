@@ -3,9 +3,9 @@
 use portcullis_diag::{Label, Span, closest};
 use toml::de::DeTable;
 
-use super::rules;
+use super::{clients, rules};
 use crate::{
-    Limits, Route, Transport, Upstream, UpstreamHttp, Waf, WafMode, codes, names,
+    Host, Limits, Pki, Route, Transport, Upstream, UpstreamHttp, Waf, WafMode, codes, names,
     written::{Found, Reader, Section},
 };
 
@@ -37,13 +37,17 @@ pub(crate) fn upstreams(root: &DeTable<'_>, reader: &mut Reader<'_>) -> Vec<Upst
     upstreams
 }
 
-pub(crate) fn routes(
-    root: &DeTable<'_>,
-    reader: &mut Reader<'_>,
-    upstreams: &[Upstream],
-    waf: &Waf,
-    limits: &Limits,
-) -> Vec<Route> {
+/// What routes refer to.
+pub(crate) struct Site<'a> {
+    pub(crate) upstreams: &'a [Upstream],
+    pub(crate) waf: &'a Waf,
+    pub(crate) limits: &'a Limits,
+    pub(crate) pki: &'a Pki,
+    pub(crate) hosts: &'a [Host],
+}
+
+pub(crate) fn routes(root: &DeTable<'_>, reader: &mut Reader<'_>, site: &Site<'_>) -> Vec<Route> {
+    let Site { upstreams, waf, limits, .. } = *site;
     let mut routes = Vec::new();
     let mut ids = Ids::new("route");
     let mut seen: Vec<(String, String, Option<Span>)> = Vec::new();
@@ -53,9 +57,20 @@ pub(crate) fn routes(
         let path_prefix = path_prefix(reader, section);
         one_route_each(reader, section, &hosts, &path_prefix, &mut seen);
         let upstream = target(reader, section, upstreams);
+        let client_cert = clients::of_route(reader, section, site, &hosts);
+        let customers = clients::customers(reader, section, site, client_cert, &hosts);
         let mode = mode(reader, section, waf);
         let body_limit = body_limit(reader, section, limits);
-        let route = Route { id, hosts: Vec::new(), path_prefix, upstream, waf: mode, body_bytes: body_limit };
+        let route = Route {
+            id,
+            hosts: Vec::new(),
+            path_prefix,
+            upstream,
+            client_cert,
+            customers,
+            waf: mode,
+            body_bytes: body_limit,
+        };
         routes.extend(by_kind_of_host(&route, hosts));
     }
     if routes.is_empty() && !root.contains_key("route") {
@@ -166,8 +181,12 @@ fn http(reader: &mut Reader<'_>, section: Section<'_>) -> UpstreamHttp {
 }
 
 fn hosts(reader: &mut Reader<'_>, section: Section<'_>) -> Vec<String> {
+    host_names(reader, section, "hosts")
+}
+
+pub(super) fn host_names(reader: &mut Reader<'_>, section: Section<'_>, key: &str) -> Vec<String> {
     let mut hosts = Vec::new();
-    for host in reader.texts(section, "hosts") {
+    for host in reader.texts(section, key) {
         if let Err(problem) = names::host(&host.value) {
             let lower = host.value.to_ascii_lowercase();
             let message = format!("host `{}` {problem}", host.value);
@@ -258,17 +277,17 @@ fn ids_span(root: &DeTable<'_>, reader: &Reader<'_>, id: &str) -> Option<Span> {
 }
 
 /// Ids given so far, to find the second of a kind.
-struct Ids {
+pub(super) struct Ids {
     table: &'static str,
     taken: Vec<Found<String>>,
 }
 
 impl Ids {
-    fn new(table: &'static str) -> Self {
+    pub(super) fn new(table: &'static str) -> Self {
         Self { table, taken: Vec::new() }
     }
 
-    fn read(&mut self, reader: &mut Reader<'_>, section: Section<'_>) -> String {
+    pub(super) fn read(&mut self, reader: &mut Reader<'_>, section: Section<'_>) -> String {
         let Some(id) = reader.text(section, "id") else { return String::new() };
         let table = self.table;
         if let Err(problem) = names::id(&id.value) {

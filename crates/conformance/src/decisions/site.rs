@@ -49,7 +49,7 @@ impl Site {
         };
         let edge = Edge::start(&absolute(&options.binary)?, config)
             .map_err(|start| format!("the edge did not start ({:?}):\n{}", start.status, start.log))?;
-        let (client, records) = (edge.client().timeout(PATIENCE), Records::new(edge.dir()));
+        let (client, records) = (edge.nameless_client().timeout(PATIENCE), Records::new(edge.dir()));
         Ok(Self { client, records, _edge: edge, _upstream: upstream })
     }
 

@@ -2,9 +2,11 @@
 
 use std::{borrow::Cow, sync::Arc};
 
+use portcullis_config::{ClientCert, WafMode};
+
 use crate::{
     answer::Refusal,
-    client,
+    client, clock,
     context::{Arrival, Context},
     gate::Head,
     host, request_id,
@@ -32,13 +34,70 @@ pub(crate) fn request(snapshot: &Snapshot, ctx: &mut Context) -> Result<(), Refu
         None => String::new(),
     };
     // The route first: a refused method is then counted where it was tried.
-    ctx.route = Some(snapshot.route(&host, &routing_path(head.target()))?);
+    let route = snapshot.route(&host, &routing_path(head.target()));
+    if route != Err(Refusal::UnknownHost) {
+        directed(snapshot, ctx, &host)?;
+    }
+    ctx.route = Some(route?);
     if matches!(head.method(), b"TRACE" | b"CONNECT") {
         return Err(Refusal::MethodNotAllowed);
     }
     match head.field("expect") {
-        Some(value) if !value.eq_ignore_ascii_case(b"100-continue") => Err(Refusal::UnmetExpectation),
+        Some(value) if !value.eq_ignore_ascii_case(b"100-continue") => return Err(Refusal::UnmetExpectation),
+        _ => {}
+    }
+    identity(snapshot, ctx, &host)
+}
+
+/// A request belongs to the host that the handshake was for: another one may ask for certificates, and did not get to (RFC 9110,
+/// section 15.5.20). Who named none at the handshake is served where nothing is asked.
+fn directed(snapshot: &Snapshot, ctx: &Context, host: &str) -> Result<(), Refusal> {
+    let Some(connection) = ctx.arrival.as_ref().map(|arrival| &arrival.connection) else { return Ok(()) };
+    let agrees = match &connection.server_name {
+        Some(name) => name == host || host.is_empty(),
+        None => snapshot.asked_of(Some(host)) == ClientCert::Off,
+    };
+    if agrees { Ok(()) } else { Err(Refusal::Misdirected) }
+}
+
+/// Whose certificate the client has shown, as things are now; and whether the route serves this customer.
+fn identity(snapshot: &Snapshot, ctx: &mut Context, host: &str) -> Result<(), Refusal> {
+    let Some(route) = ctx.route() else { return Ok(()) };
+    let asked = snapshot.asked_by(route, host);
+    let presented = ctx.arrival.as_ref().and_then(|arrival| arrival.connection.certificate.clone());
+    let (Some(identities), Some(presented)) = (&snapshot.identities, presented) else {
+        return match asked {
+            ClientCert::Required => Err(Refusal::CertificateMissing),
+            ClientCert::Optional | ClientCert::Off => anonymous(snapshot, &route.customers),
+        };
+    };
+    // Also where none is asked for: what was revoked is not served on a connection that it opened.
+    let identity = identities.judge(&presented, clock::unix_time())?;
+    let served = route.customers.is_empty() || route.customers.iter().any(|id| id == identity.id.as_str());
+    let mode = identity.waf_mode();
+    ctx.identity = Some(identity);
+    if !served {
+        return Err(Refusal::CustomerNotAllowed);
+    }
+    ctx.customer_mode = mode?;
+    // With inspection switched off for the whole edge no rules are loaded that a customer's requests could be refused by.
+    match ctx.customer_mode {
+        Some(WafMode::Block | WafMode::Detect) if snapshot.config.waf.mode == WafMode::Off => {
+            Err(Refusal::CustomerPolicy)
+        }
         _ => Ok(()),
+    }
+}
+
+/// Without a certificate nobody can be told from a customer of the route; one that is to be served by its certificate alone keeps the
+/// route closed to them.
+fn anonymous(snapshot: &Snapshot, customers: &[String]) -> Result<(), Refusal> {
+    let identities = snapshot.identities.as_ref();
+    match identities
+        .is_some_and(|identities| customers.iter().any(|customer| identities.is_mtls_only(customer)))
+    {
+        true => Err(Refusal::CertificateMissing),
+        false => Ok(()),
     }
 }
 

@@ -63,7 +63,9 @@ pub(crate) fn connect_failed(ctx: &mut Context, mut error: Box<Error>) -> Box<Er
 
 /// The request's head as the backend gets it.
 pub(crate) fn request(snapshot: &Snapshot, ctx: &Context, request: &mut RequestHeader) -> Result<()> {
-    let foreign: Vec<HeaderName> = request.headers.keys().filter(|name| is_ours(name)).cloned().collect();
+    let customer_field = snapshot.config.pki.customer_field.as_str();
+    let foreign: Vec<HeaderName> =
+        request.headers.keys().filter(|name| is_ours(name, customer_field)).cloned().collect();
     for name in foreign {
         request.remove_header(&name);
     }
@@ -84,6 +86,13 @@ pub(crate) fn request(snapshot: &Snapshot, ctx: &Context, request: &mut RequestH
         let client = arrival.connection.client.ip().to_canonical().to_string();
         request.insert_header("x-forwarded-for", client)?;
         request.insert_header("x-forwarded-proto", "https")?;
+    }
+    if let Some(identity) = &ctx.identity {
+        request.insert_header("client-cert", identity.certificate_field())?;
+        request.insert_header("client-cert-chain", identity.chain_field())?;
+        if let Ok(name) = HeaderName::from_bytes(customer_field.as_bytes()) {
+            request.insert_header(name, identity.id.as_str())?;
+        }
     }
     let field = |name| ctx.head.as_ref().and_then(|head| head.field(name));
     if let Some(Ok(host)) = field("host").map(HeaderValue::from_bytes) {
@@ -133,13 +142,14 @@ pub(crate) fn blame(ctx: &Context, error: &Error) -> Refusal {
     }
 }
 
-fn is_ours(name: &HeaderName) -> bool {
+fn is_ours(name: &HeaderName, customer_field: &str) -> bool {
     let name = name.as_str().as_bytes();
     let begins = |ours: &str| {
         let folded = name.iter().map(|byte| if *byte == b'_' { b'-' } else { *byte });
         name.len() >= ours.len() && ours.bytes().zip(folded).all(|(wanted, byte)| wanted == byte)
     };
-    begins(FORWARDED) || OURS.iter().any(|ours| ours.len() == name.len() && begins(ours))
+    let is = |ours: &str| ours.len() == name.len() && begins(ours);
+    begins(FORWARDED) || is(customer_field) || OURS.iter().any(|ours| is(ours))
 }
 
 /// Crumbs of an HTTP/2 cookie become one field again (RFC 9113, section 8.2.3).
@@ -167,12 +177,19 @@ mod tests {
             "X_Forwarded_For",
             "x-forwarded_ssl",
             "X-Original-URL",
+            "X_Partner",
             "proxy",
         ] {
-            assert!(is_ours(&HeaderName::from_bytes(name.as_bytes()).expect("a name")), "{name}");
+            assert!(
+                is_ours(&HeaderName::from_bytes(name.as_bytes()).expect("a name"), "x-partner"),
+                "{name}"
+            );
         }
         for name in ["x-customer", "client-certificate", "accept", "x-forwarded", "proxy-status"] {
-            assert!(!is_ours(&HeaderName::from_bytes(name.as_bytes()).expect("a name")), "{name}");
+            assert!(
+                !is_ours(&HeaderName::from_bytes(name.as_bytes()).expect("a name"), "x-partner"),
+                "{name}"
+            );
         }
     }
 

@@ -95,6 +95,10 @@ pub(crate) fn request(session: &Session, ctx: &mut Context) {
         record.bytes_in = head.len() as u64 + session.body_bytes_read() as u64;
     }
     record.route = ctx.route().map(|route| route.id.clone());
+    if let Some(identity) = &ctx.identity {
+        record.customer = Some(identity.id.as_str().to_owned());
+        record.certificate = Some(identity.serial().to_owned());
+    }
     record.bytes_out = session.body_bytes_sent() as u64;
     let mut report = None;
     if let Some(inspection) = ctx.inspection.take() {

@@ -32,6 +32,11 @@ impl TlsStream {
         }
     }
 
+    /// The certificate the client has shown, DER.
+    pub(crate) fn client_certificate(&self) -> Option<&[u8]> {
+        self.inner.get_ref().1.peer_certificates()?.first().map(|certificate| certificate.as_ref())
+    }
+
     /// Protocol agreed on.
     pub(crate) fn alpn_name(&self) -> Option<&[u8]> {
         self.inner.get_ref().1.alpn_protocol()

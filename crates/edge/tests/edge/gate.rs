@@ -42,7 +42,7 @@ fn cases() -> Vec<(Vec<u8>, u16, &'static str)> {
         (text(format!("GET / HTTP/1.1\r\n{host}{}\r\n", "X: y\r\n".repeat(100))), 431, "too_many_fields"),
         (text(format!("GET / HTTP/1.1\r\n{host}X: {}", "a".repeat(20_000))), 431, "head_too_large"),
         (text("GET / HTTP/1.1\r\nHost: unknown.test\r\n\r\n".to_owned()), 421, "unknown_host"),
-        (text("GET /none HTTP/1.1\r\nHost: other.test\r\n\r\n".to_owned()), 404, "unknown_path"),
+        (text("GET /none HTTP/1.1\r\nHost: other.test\r\n\r\n".to_owned()), 421, "misdirected"),
         (text(format!("GET / HTTP/1.1\r\n{host}Expect: miracles\r\n\r\n")), 417, "unmet_expectation"),
     ]
 }

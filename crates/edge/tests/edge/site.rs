@@ -7,8 +7,8 @@ use std::{
 };
 
 use portcullis_config::{
-    AuditScope, Config, CrsSource, Hsts, Limits, Listen, Loaded, Log, Route, Sink, Tls, Transport, Upstream,
-    UpstreamHttp, Waf, WafMode,
+    AuditScope, CertificateFiles, Config, CrsSource, Hsts, Limits, Listen, Loaded, Log, Pki, Route, Sink,
+    Tls, Transport, Upstream, UpstreamHttp, Waf, WafMode,
 };
 use portcullis_edge::{ConfigSource, Running, StartError};
 use portcullis_testkit::{Authority, Client, Journal, RecordingUpstream};
@@ -161,6 +161,8 @@ pub(crate) fn route(id: &str, hosts: &[&str], path_prefix: &str, upstream: &str)
         hosts: hosts.iter().map(ToString::to_string).collect(),
         path_prefix: path_prefix.to_owned(),
         upstream: upstream.to_owned(),
+        client_cert: None,
+        customers: Vec::new(),
         waf: WafMode::Block,
         body_bytes: 8 << 20,
     }
@@ -172,12 +174,21 @@ fn config(dir: &Path, backend: &RecordingUpstream) -> Config {
         environment: "test".to_owned(),
         listen: Listen { https: vec![any], http: vec![any], public_https_port: 8443, admin: Some(any) },
         tls: Tls {
-            certificate: dir.join("server.pem"),
-            key: dir.join("server.key"),
-            certificate_span: None,
-            key_span: None,
+            certificates: vec![CertificateFiles {
+                certificate: dir.join("server.pem"),
+                key: dir.join("server.key"),
+                ..CertificateFiles::default()
+            }],
             allow_tls12: true,
         },
+        pki: Pki {
+            dir: None,
+            dir_span: None,
+            grace: Duration::from_secs(60),
+            customer_field: "x-customer-id".to_owned(),
+            authorities: Vec::new(),
+        },
+        hosts: Vec::new(),
         hsts: Hsts { max_age: Duration::from_secs(63_072_000), include_subdomains: true, preload: false },
         limits: Limits {
             connections: 64,
