@@ -173,6 +173,8 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Bytes of all bodies and answers held at once, over all connections.
     pub buffered_bytes: usize,
+    /// Time that work may wait for a processor before requests are turned away.
+    pub queue_time: Duration,
     /// Concurrent HTTP/2 streams of one connection.
     pub h2_streams: u32,
     /// Streams that a client may take back in a minute.

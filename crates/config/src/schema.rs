@@ -286,6 +286,13 @@ pub const KEYS: &[Key] = {
         ),
         key(
             "limits",
+            "queue_time",
+            Duration(10, 60 * SECOND),
+            Default("\"250ms\""),
+            "time that work may wait for a processor before requests are turned away",
+        ),
+        key(
+            "limits",
             "h2_streams",
             Count(1, 10_000),
             Default("100"),

@@ -176,6 +176,7 @@ const CASES: &[Case] = &[
         c.limits.body_bytes == 1 << 20 && c.routes[0].body_bytes == 1 << 20
     }),
     ("limits.buffered_bytes", "\"20MiB\"", |c| c.limits.buffered_bytes == 20 << 20),
+    ("limits.queue_time", "\"25ms\"", |c| c.limits.queue_time == Duration::from_millis(25)),
     ("limits.h2_streams", "21", |c| c.limits.h2_streams == 21),
     ("client.proxy_protocol_from", "[\"10.0.0.0/8\"]", |c| {
         c.client.proxy_protocol_from == ["10.0.0.0/8".parse().unwrap()]

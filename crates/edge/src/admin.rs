@@ -17,6 +17,7 @@ pub(crate) fn answer(edge: &Edge, head: &Head) -> Answer {
     match head.target().split(|byte| *byte == b'?').next().unwrap_or(&[]) {
         b"/metrics" => {
             edge.metrics.set_buffered_bytes(edge.buffered.used());
+            edge.metrics.set_queue_time(edge.load.waited());
             Answer::new(200, METRICS, edge.metrics.render().into())
         }
         b"/livez" => text(200, "alive\n"),

@@ -123,7 +123,9 @@ pub(crate) fn over_http(refusal: &Refusal, request_id: &str) -> Reply {
         Refusal::CertificateTrustLost => {
             answer = answer.with(header::RETRY_AFTER, HeaderValue::from_static("60"));
         }
-        Refusal::Overloaded => answer = answer.with(header::RETRY_AFTER, HeaderValue::from_static("1")),
+        Refusal::Overloaded | Refusal::Shed => {
+            answer = answer.with(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         Refusal::Rules(Intervention { disposition: Disposition::Redirect(_, location), .. }) => {
             if let Ok(location) = HeaderValue::from_bytes(location) {
                 answer = answer.with(header::LOCATION, location);

@@ -12,6 +12,7 @@ use portcullis_waf::{Clock, Collections};
 use crate::{
     budget::{Addresses, Budget},
     clock::SystemClock,
+    load::Load,
     snapshot::Snapshot,
 };
 
@@ -30,6 +31,7 @@ pub(crate) struct Edge {
     pub(crate) addresses: Arc<Addresses>,
     /// Connections of operators: strangers who use up all of theirs must not blind those who watch.
     pub(crate) operators: Arc<Budget>,
+    pub(crate) load: Load,
     /// Bytes of bodies and answers held.
     pub(crate) buffered: Arc<Budget>,
     draining: AtomicBool,
@@ -46,6 +48,7 @@ impl Edge {
             connections: Arc::default(),
             addresses: Arc::default(),
             operators: Arc::default(),
+            load: Load::default(),
             buffered: Arc::default(),
             draining: AtomicBool::new(false),
         }

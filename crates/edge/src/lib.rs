@@ -21,6 +21,7 @@ mod gate;
 mod host;
 mod identity;
 mod listener;
+mod load;
 mod logs;
 mod pipeline;
 mod plain;

@@ -200,6 +200,10 @@ async fn request_stages(session: &mut Session, ctx: &mut Context) -> Result<(), 
         inspect::unadmitted(&snapshot, ctx);
         return Err(refusal);
     }
+    // The rules are not asked: what they cost is what is lacking.
+    if ctx.edge.load.pressure().sheds(ctx.identity.is_some()) {
+        return Err(Refusal::Shed);
+    }
     inspect::head(&snapshot, ctx)?;
     let body = inspect::body(&snapshot, ctx, session).await?;
     if let Some(body) = body.filter(|body| !body.is_empty()) {

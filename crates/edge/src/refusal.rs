@@ -79,6 +79,8 @@ refusals! {
     CustomerNotAllowed => "customer_not_allowed", 403;
     UnknownPath => "unknown_path", 404;
     UnmetExpectation => "unmet_expectation", 417;
+    // Load.
+    Shed => "shed", 503;
     // The body.
     BodyTooLarge => "body_too_large", 413;
     BodyTimeout => "body_timeout", 408;

@@ -20,6 +20,7 @@ use crate::{
     connection::Connections,
     edge::Edge,
     listener::{self, Bound},
+    load,
     pipeline::Pipeline,
     plain::{Plain, Purpose},
     problem::StartError,
@@ -126,6 +127,7 @@ impl Prepared {
         reload::tell(&warnings.sources, &warnings.warnings);
         upstream::refresh(warnings.snapshot.upstreams());
         edge.metrics.certificates_taken(&warnings.snapshot.tls.expiries());
+        load::measure(&edge);
         let addresses = Addresses {
             https: https.iter().map(|bound| bound.address).collect(),
             http: http.iter().map(|bound| bound.address).collect(),

@@ -5,11 +5,13 @@
 
 mod access;
 mod client_address;
+mod overload;
 mod prefixes;
 pub mod rates;
 mod route;
 
 pub use access::{Access, Admitted, BreakGlass, Lists, NotAdmitted};
 pub use client_address::{ForwardedField, Source, Trust};
+pub use overload::{Pressure, Queue};
 pub use prefixes::PrefixSet;
 pub use route::{NoRoute, RouteTable, Scope};

@@ -77,6 +77,7 @@ pub struct Metrics {
     h2_stream_errors: IntCounter,
     connections: IntGauge,
     buffered_bytes: IntGauge,
+    queue_time: Gauge,
     reloads: IntCounterVec,
     reload_success: IntGauge,
     reload_timestamp: Gauge,
@@ -181,6 +182,10 @@ impl Metrics {
             )?,
             connections: make.gauge("portcullis_connections", "Client connections open")?,
             buffered_bytes: make.gauge("portcullis_buffered_bytes", "Bytes of bodies and answers held")?,
+            queue_time: make.time(
+                "portcullis_queue_seconds",
+                "Time that work waited for a processor when it was last looked at",
+            )?,
             reloads: make.counters("portcullis_reloads_total", "Reloads asked for", &["result"])?,
             reload_success: make.gauge(
                 "portcullis_config_reload_success",
@@ -308,6 +313,11 @@ impl Metrics {
     /// Bytes held at this moment, over all connections.
     pub fn set_buffered_bytes(&self, bytes: usize) {
         self.buffered_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// What work waited for a processor when it was last looked at.
+    pub fn set_queue_time(&self, waited: Duration) {
+        self.queue_time.set(waited.as_secs_f64());
     }
 
     /// The first load or a reload took effect at this Unix time.
@@ -452,6 +462,7 @@ mod tests {
         metrics.client_trust("partners", false);
         metrics.h2_stream_error();
         metrics.set_buffered_bytes(12);
+        metrics.set_queue_time(Duration::from_millis(500));
         metrics.reload_failed();
         metrics.reload_succeeded(Duration::from_secs(1_700_000_000));
         metrics.log_dropped("access").inc();
@@ -476,6 +487,7 @@ mod tests {
             "portcullis_h2_stream_errors_total 1",
             "portcullis_connections 1",
             "portcullis_buffered_bytes 12",
+            "portcullis_queue_seconds 0.5",
             r#"portcullis_reloads_total{result="ok"} 1"#,
             r#"portcullis_reloads_total{result="failed"} 1"#,
             "portcullis_config_reload_success 1",

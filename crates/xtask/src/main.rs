@@ -45,7 +45,7 @@ enum Command {
     /// Runs the fuzz targets, each for a while
     FuzzSmoke(fuzz_smoke::Arguments),
     /// The long forms of what ./test runs in short: the whole regression suite on the release binary, 300 kills of the commands on
-    /// the register
+    /// the register, slow clients by the hundred
     Soak {
         /// A release of the Core Rule Set with its tests; target/data/crs/4.28.0 unless given
         #[arg(long)]

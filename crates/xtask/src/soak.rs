@@ -12,11 +12,24 @@ use crate::conformance;
 /// So many commands on the register are killed.
 const KILLS: &str = "300";
 
+/// Descriptors that hundreds of connections take, both ends of which are in one process.
+const DESCRIPTORS: &str = "16384";
+
 /// Whether all of it holds. One that fails does not keep the others from running.
 pub(crate) fn run(workspace: &Path, crs: Option<PathBuf>) -> anyhow::Result<bool> {
     let suite = conformance::run(workspace, &conformance::Arguments::whole(crs));
     let kills = kills(workspace)?;
-    Ok(suite? && kills)
+    let slow = slow_clients(workspace)?;
+    Ok(suite? && kills && slow)
+}
+
+/// Tests that are ignored because they are long, which they say by their name.
+fn slow_clients(workspace: &Path) -> anyhow::Result<bool> {
+    let script = "ulimit -n \"$0\" && exec \"$@\"";
+    let mut test = Command::new("sh");
+    test.args(["-c", script, DESCRIPTORS, "cargo", "test", "--package", "portcullis-edge", "--test", "edge"])
+        .args(["--", "--ignored", "--nocapture", "soak_"]);
+    Ok(test.current_dir(workspace).status().context("sh")?.success())
 }
 
 fn kills(workspace: &Path) -> anyhow::Result<bool> {

@@ -134,6 +134,7 @@ pub(crate) fn limits(root: &DeTable<'_>, reader: &mut Reader<'_>) -> Limits {
         target_bytes: target.value,
         body_bytes: body.value,
         buffered_bytes: buffered.value,
+        queue_time: reader.duration(section, "queue_time").value,
         h2_streams: count(reader, section, "h2_streams"),
         h2_resets: count(reader, section, "h2_resets"),
         h2_control_frames: count(reader, section, "h2_control_frames"),

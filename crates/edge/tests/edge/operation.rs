@@ -10,7 +10,7 @@ use std::{
 
 use portcullis_testkit::{RecordingUpstream, Reply, h2_exchange, http::Request};
 
-use crate::site::{NAME, Site, told};
+use crate::site::{HSTS, NAME, Site, told};
 
 #[test]
 fn a_good_reload_takes_effect_and_a_bad_one_does_not() {
@@ -129,6 +129,40 @@ fn a_drain_ends_when_its_time_is_over() {
     let began = Instant::now();
     assert!(!site.drain().join().expect("joined"));
     assert!(began.elapsed() < Duration::from_secs(3));
+}
+
+#[test]
+fn a_standing_queue_turns_strangers_away_until_it_is_gone() {
+    let backend = RecordingUpstream::plain(|_| Reply::new(200, "fine")).expect("a backend");
+    let site = Site::with(&backend, |config, _| {
+        config.limits.queue_time = Duration::from_millis(10);
+        config.limits.handshake_timeout = Duration::from_secs(30);
+        config.limits.head_timeout = Duration::from_secs(30);
+    });
+    let client = site.client();
+    // Work that keeps both workers busy, more of it than they can do.
+    let busy = site.spawn(async {
+        for _ in 0..30 {
+            for _ in 0..3 {
+                tokio::spawn(async { std::thread::sleep(Duration::from_millis(100)) });
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let shed = std::iter::repeat_with(|| client.get("/").expect("an answer"))
+        .take_while(|_| Instant::now() < deadline)
+        .find(|answer| answer.status != 200)
+        .expect("an answer of refusal");
+    assert_eq!(shed.status, 503);
+    assert_eq!(shed.header("retry-after").as_deref(), Some("1"));
+    assert_eq!(shed.header("strict-transport-security").as_deref(), Some(HSTS));
+    site.access().wait_for(|line| line["refusal"] == "shed").expect("an access line");
+    busy.abort();
+    let served = std::iter::repeat_with(|| client.get("/").expect("an answer").status)
+        .take_while(|_| Instant::now() < deadline + Duration::from_secs(60))
+        .any(|status| status == 200);
+    assert!(served, "the queue is gone and everybody is served again");
 }
 
 #[test]

@@ -127,6 +127,14 @@ impl Site {
         std::thread::spawn(move || handle.block_on(running.drain()))
     }
 
+    /// Runs beside the edge, on its workers.
+    pub(crate) fn spawn(
+        &self,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> tokio::task::JoinHandle<()> {
+        self.runtime.spawn(work)
+    }
+
     pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
     }
@@ -209,6 +217,7 @@ fn config(dir: &Path, backend: &RecordingUpstream) -> Config {
             target_bytes: 4 << 10,
             body_bytes: 8 << 20,
             buffered_bytes: 64 << 20,
+            queue_time: Duration::from_secs(30),
             h2_streams: 100,
             h2_resets: 200,
             h2_control_frames: 1000,
