@@ -27,6 +27,8 @@ pub(crate) struct Variables {
     /// The plan is in force.
     planned: bool,
     at: Moment,
+    /// Where the plan stopped: it says nothing of what comes behind.
+    stopped: Option<Moment>,
     ticks: u32,
     /// Position in `kept` plus one, by number of the name; 0 is as planned.
     numbered: Vec<u32>,
@@ -85,14 +87,7 @@ impl Variables {
 
     /// Keeps everything as it is at this moment: the plan is in force no more.
     pub(crate) fn release(&mut self) {
-        if self.planned {
-            for number in 0..self.numbered.len() {
-                if self.planned_at(number).is_some() {
-                    self.pin(number);
-                }
-            }
-            self.planned = false;
-        }
+        self.stopped = self.stopped.or(Some(self.at));
         self.at = Moment::END;
     }
 
@@ -251,7 +246,7 @@ impl Variables {
     }
 
     fn planned_at(&self, number: usize) -> Option<(&Member, u64)> {
-        let change = self.timeline()?.at(number, self.at)?;
+        let change = self.timeline()?.at(number, self.stopped.unwrap_or(self.at))?;
         change.member.as_ref().map(|member| (member, change.order))
     }
 
