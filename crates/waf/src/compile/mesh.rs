@@ -14,7 +14,8 @@ use crate::{
         ByName, Link, Selector,
         phrases::{Phrases, SHORTEST},
         sieve::{
-            CLASSES, Change, Kind, Mesh, Node, PAIRS, Row, SIGN_SHIFT, SIGNS, Sifted, Signs, Source, UPPER,
+            CLASSES, Change, Kind, Mesh, NEEDS, Node, PAIRS, Row, SIGN_SHIFT, SIGNS, Sifted, Signs, Source,
+            UPPER,
         },
     },
     operators::Superset,
@@ -43,8 +44,8 @@ pub(super) fn mesh<const W: usize>(
         absent: [[0; W]; 2],
         phrases: Phrases::new(&[], |_| 0.0),
         inverted: [0; W],
-        content_with: Box::new([[0; W]; CLASSES]),
-        content: [0; W],
+        content_with: Box::new([[[0; W]; NEEDS]; CLASSES]),
+        content: [[0; W]; NEEDS],
         lowered: [0; W],
         unlowered: [0; W],
     };
@@ -118,13 +119,15 @@ fn phrases_of(link: &Link) -> &[Box<[u8]>] {
     link.test.as_ref().and_then(|test| test.operate.phrases()).unwrap_or(&[])
 }
 
-fn note_needs<const W: usize>(mesh: &mut Mesh<W>, bit: usize, needs: u64) {
-    if needs == 0 {
-        set(&mut mesh.content, bit);
-    }
-    for (class, rules) in mesh.content_with.iter_mut().enumerate() {
-        if needs >> class & 1 == 1 {
-            set(rules, bit);
+fn note_needs<const W: usize>(mesh: &mut Mesh<W>, bit: usize, needs: [u64; NEEDS]) {
+    for (at, needs) in needs.into_iter().enumerate() {
+        if let (0, Some(content)) = (needs, mesh.content.get_mut(at)) {
+            set(content, bit);
+        }
+        for (class, rules) in mesh.content_with.iter_mut().enumerate() {
+            if let (1, Some(rules)) = (needs >> class & 1, rules.get_mut(at)) {
+                set(rules, bit);
+            }
         }
     }
 }
@@ -225,7 +228,7 @@ fn add_rule<const W: usize>(
         part: wanted.part,
         nodes: Vec::new(),
         shortest: sought.and_then(|hir| hir.properties().minimum_len()).unwrap_or(0),
-        needs: sought.map_or(0, |hir| needs(hir, profile)),
+        needs: sought.map_or([0; NEEDS], |hir| needs(hir, profile)),
         negated,
         argument: wanted.argument.clone(),
         spares: Vec::new(),
@@ -395,7 +398,7 @@ fn kind<const W: usize>(rules: [u64; W], choosy: [u64; W], nodes: &[Node<W>], by
         rules,
         choosy,
         touched: Signs::default(),
-        brings: Signs::default(),
+        brings: Vec::new(),
         decoding: [0; W],
         plain: [0; W],
         decoded: u64::MAX,
@@ -414,20 +417,19 @@ fn kind<const W: usize>(rules: [u64; W], choosy: [u64; W], nodes: &[Node<W>], by
         let lowered = at > 0 && lowering.get(node.parent) == Some(&true);
         if at > 0 {
             kind.nodes.extend(u16::try_from(at));
-            let (seen, brought) = if below {
-                (&mut kind.touched_decoded, &mut kind.brings_decoded)
-            } else {
-                (&mut kind.touched, &mut kind.brings)
-            };
+            let seen = if below { &mut kind.touched_decoded } else { &mut kind.touched };
             *seen = seen.with(touched(node.change));
-            if !node.transformation.is_some_and(brings_nothing) {
-                *brought = brought.with(touched(node.change));
+            match node.change {
+                _ if node.transformation.is_some_and(brings_nothing) => {}
+                Change::Decodes(_) => {}
+                change if below => kind.brings_decoded = kind.brings_decoded.with(touched(change)),
+                change => bring(&mut kind.brings, touched(change), node, &rules),
             }
         }
         if let Change::Decodes(classes) = node.change {
             kind.decoded &= classes;
-            // One decoding, of the value as it came.
-            simple &= !below && !lowered;
+            // One decoding, of the value as it came or without its blanks.
+            simple &= !below && !lowered && keeps_code(nodes, node.parent);
             simple &= kind
                 .decoder
                 .is_none_or(|known| node.transformation.is_some_and(|own| std::ptr::eq(known, own)));
@@ -455,10 +457,43 @@ fn kind<const W: usize>(rules: [u64; W], choosy: [u64; W], nodes: &[Node<W>], by
     }
     if !simple && kind.decoding != [0; W] {
         kind.touched = Signs::ALL;
-        kind.brings = Signs::ALL;
+        kind.brings = vec![(Signs::ALL, rules)];
         kind.decoder = None;
     }
     kind
+}
+
+/// Whether the transformations up to a node either bring forth other bytes or take away blanks, and nothing else.
+fn keeps_code<const W: usize>(nodes: &[Node<W>], mut at: usize) -> bool {
+    while at > 0 {
+        let Some(node) = nodes.get(at) else { return false };
+        let takes_away = node
+            .transformation
+            .is_some_and(|known| brings_nothing(known) && known.name != "removeWhitespace");
+        if takes_away {
+            return false;
+        }
+        at = node.parent;
+    }
+    true
+}
+
+/// Notes that a node may bring forth other bytes.
+fn bring<const W: usize>(
+    brings: &mut Vec<(Signs, [u64; W])>,
+    signs: Signs,
+    node: &Node<W>,
+    rules: &[u64; W],
+) {
+    let at = brings.iter().position(|(known, _)| *known == signs).unwrap_or(brings.len());
+    if at == brings.len() {
+        brings.push((signs, [0; W]));
+    }
+    if let Some((_, brought)) = brings.get_mut(at) {
+        for (brought, (below, rules)) in brought.iter_mut().zip(node.below.iter().zip(rules)) {
+            *brought |= below & rules;
+        }
+    }
 }
 
 /// Nodes that rules need, and those on the way to them.

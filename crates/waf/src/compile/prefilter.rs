@@ -8,7 +8,7 @@
 use regex_syntax::hir::{Class, ClassBytes, Hir, HirKind, Look, Repetition};
 
 use super::profile::Profile;
-use crate::ir::sieve::{CLASSES, EDGE, class};
+use crate::ir::sieve::{CLASSES, EDGE, NEEDS, class};
 
 /// A set of classes; the bit of the edge stands for the edge.
 type Set = u64;
@@ -76,32 +76,49 @@ pub(super) fn best(hir: &Hir, profile: &Profile) -> [Option<Clause>; 2] {
     [Some(first), second.map(|(_, clause)| clause)]
 }
 
-/// Classes of which one occurs wherever the expression is found: of all such sets the one that fewest ordinary values hold; no bits if
-/// there is none.
-pub(super) fn needs(hir: &Hir, profile: &Profile) -> Set {
-    match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) | HirKind::Class(Class::Unicode(_)) => 0,
-        HirKind::Literal(literal) => rarest(literal.0.iter().map(|byte| 1 << class(*byte)), profile),
-        HirKind::Class(Class::Bytes(bytes)) => set(bytes),
-        HirKind::Capture(capture) => needs(&capture.sub, profile),
-        HirKind::Repetition(repetition) if repetition.min == 0 => 0,
-        HirKind::Repetition(repetition) => needs(&repetition.sub, profile),
-        HirKind::Concat(items) => rarest(items.iter().map(|item| needs(item, profile)), profile),
-        HirKind::Alternation(branches) => {
-            let mut all = 0;
-            for branch in branches {
-                match needs(branch, profile) {
-                    0 => return 0,
-                    set => all |= set,
-                }
-            }
-            all
+/// Sets of classes, of each of which one occurs wherever the expression is found: those that fewest ordinary values hold; no bits where
+/// there are fewer.
+pub(super) fn needs(hir: &Hir, profile: &Profile) -> [Set; NEEDS] {
+    let mut all = needed(hir, profile);
+    let mut best = [0; NEEDS];
+    for at in 0..NEEDS {
+        let chosen: Vec<Set> = best.iter().copied().take(at).collect();
+        let next = all.iter().enumerate().min_by_key(|(_, set)| {
+            let mut together = chosen.clone();
+            together.push(**set);
+            profile.holders(&together)
+        });
+        let Some((next, set)) = next.map(|(next, set)| (next, *set)) else { break };
+        all.swap_remove(next);
+        if let Some(place) = best.get_mut(at) {
+            *place = set;
         }
     }
+    best
 }
 
-fn rarest(sets: impl Iterator<Item = Set>, profile: &Profile) -> Set {
-    sets.filter(|set| *set != 0).min_by_key(|set| profile.holders(*set)).unwrap_or(0)
+fn needed(hir: &Hir, profile: &Profile) -> Vec<Set> {
+    let mut sets = match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) | HirKind::Class(Class::Unicode(_)) => Vec::new(),
+        HirKind::Literal(literal) => literal.0.iter().map(|byte| 1 << class(*byte)).collect(),
+        HirKind::Class(Class::Bytes(bytes)) => vec![set(bytes)],
+        HirKind::Capture(capture) => needed(&capture.sub, profile),
+        HirKind::Repetition(repetition) if repetition.min == 0 => Vec::new(),
+        HirKind::Repetition(repetition) => needed(&repetition.sub, profile),
+        HirKind::Concat(items) => items.iter().flat_map(|item| needed(item, profile)).collect(),
+        HirKind::Alternation(branches) => {
+            let each: Vec<Vec<Set>> = branches.iter().map(|branch| needed(branch, profile)).collect();
+            // Of every branch one set; their union holds whichever branch is found.
+            let of = |choice: usize| {
+                each.iter().try_fold(0, |all, sets| Some(all | sets.get(choice).or(sets.last())?))
+            };
+            (0..2 * NEEDS).filter_map(of).collect()
+        }
+    };
+    sets.sort_by_key(|set| (profile.holders(&[*set]), *set));
+    sets.dedup();
+    sets.truncate(4 * NEEDS);
+    sets
 }
 
 /// What begins and ends the texts of an expression.
@@ -380,7 +397,9 @@ mod tests {
                             prop_assert!(clause.holds(value.as_bytes()), "{pattern} {value:?}");
                         }
                         let there = value.bytes().fold(0, |set, byte| set | 1 << class(byte));
-                        prop_assert!(needed == 0 || needed & there != 0, "{pattern} {value:?}");
+                        for needed in needed.iter().filter(|needed| **needed != 0) {
+                            prop_assert!(needed & there != 0, "{pattern} {value:?}");
+                        }
                     }
                 }
             }

@@ -229,9 +229,9 @@ impl Profile {
         ORDINARY.iter().map(|value| value.as_bytes())
     }
 
-    /// How many of the values hold a byte of one of the classes.
-    pub(super) fn holders(&self, classes: u64) -> usize {
-        self.masks.iter().filter(|mask| *mask & classes != 0).count()
+    /// How many of the values hold a byte of each of the sets of classes.
+    pub(super) fn holders(&self, sets: &[u64]) -> usize {
+        self.masks.iter().filter(|mask| sets.iter().all(|set| *mask & set != 0)).count()
     }
 
     /// How often a text occurs in a value, roughly.

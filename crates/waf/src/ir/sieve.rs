@@ -31,6 +31,9 @@ pub(crate) enum AnyMesh {
     W8(Box<Mesh<8>>),
 }
 
+/// Sets of classes that are kept of what a rule needs.
+pub(crate) const NEEDS: usize = 3;
+
 /// Words of the widest mesh.
 pub(crate) const WIDEST: usize = 8;
 /// Rules that a mesh can hold at most; further ones are evaluated always.
@@ -58,10 +61,10 @@ pub(crate) struct Mesh<const W: usize> {
     pub(crate) phrases: Phrases<W>,
     /// Rules among them that match a value in which none is found. Their clauses are those of the phrases.
     pub(crate) inverted: Rules<W>,
-    /// Rules that need a byte of a class, by class.
-    pub(crate) content_with: Box<[Rules<W>; CLASSES]>,
+    /// Rules that need a byte of a class, by class and need.
+    pub(crate) content_with: Box<[[Rules<W>; NEEDS]; CLASSES]>,
     /// Rules that need no class.
-    pub(crate) content: Rules<W>,
+    pub(crate) content: [Rules<W>; NEEDS],
     /// Rules that see the value in lower case.
     pub(crate) lowered: Rules<W>,
     /// Rules that see it as it came as well.
@@ -83,8 +86,8 @@ pub(crate) struct Sifted {
     pub(crate) nodes: Vec<u16>,
     /// Shortest value that can match, after transformations.
     pub(crate) shortest: usize,
-    /// Classes of which one must occur; no bits if nothing is known.
-    pub(crate) needs: u64,
+    /// Sets of classes; one of each must occur. No bits if nothing is known.
+    pub(crate) needs: [u64; NEEDS],
     /// `!@op`
     pub(crate) negated: bool,
     /// The operator's argument as the plan has it.
@@ -131,8 +134,8 @@ pub(crate) struct Kind<const W: usize> {
     pub(crate) choosy: Rules<W>,
     /// What the transformations of these rules change, letter case apart.
     pub(crate) touched: Signs,
-    /// What those of them change that may bring forth bytes of other classes.
-    pub(crate) brings: Signs,
+    /// What those of them change that may bring forth bytes of other classes, and rules that look at what comes of it.
+    pub(crate) brings: Vec<(Signs, Rules<W>)>,
     /// Rules that decode the value: they see nothing then of one that does not decode ([`decodes`]).
     pub(crate) decoding: Rules<W>,
     /// Rules that see the value before it is decoded, if it is.

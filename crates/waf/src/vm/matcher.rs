@@ -92,6 +92,8 @@ struct Sifter<'a, 'b, const W: usize> {
 
 /// What transformations that bring nothing else may bring.
 const BLANK: u64 = classes(b" ");
+/// White space.
+const BLANKS: u64 = classes(b" \n");
 
 /// Where a value stands.
 #[derive(Clone, Copy)]
@@ -119,8 +121,9 @@ impl<const W: usize> Sifter<'_, '_, W> {
         let place = Place { source, kind, name, value };
         let scanned = scan(self.mesh, value);
         let shown = scanned.signs;
-        let decodes = kind.decoding != [0; W] && decodes(kind.decoded, shown);
-        if shown.show_folded(kind.touched) || (decodes && self.decoded(kind, value, shown)) {
+        let decodes =
+            kind.decoding != [0; W] && decodes(kind.decoded, shown) && self.decoded(kind, value, shown);
+        if decodes || shown.show_folded(kind.touched) {
             return self.forms(&place, value, &scanned, decodes);
         }
         let rules = both(&rules, &kind.plain);
@@ -196,16 +199,29 @@ impl<const W: usize> Sifter<'_, '_, W> {
     /// Whether what a value holds in disguise has to be gone into. It is as long as it seems at least.
     fn decoded(&mut self, kind: &Kind<W>, value: &[u8], shown: Signs) -> bool {
         let Some(decoder) = kind.decoder else { return true };
+        if shown.classes & !(CODE | BLANKS) != 0 {
+            return true;
+        }
         let rules = both(&kind.decoding, &self.asleep);
         if rules == [0; W] || is_short(kind, shown, value.len()) {
             return false;
         }
+        let mut bare = std::mem::take(&mut self.scratch.bare);
+        let value = if shown.classes & BLANKS == 0 {
+            value
+        } else {
+            // With blanks it decodes to this, or to nothing.
+            bare.clear();
+            bare.extend(value.iter().filter(|byte| !matches!(byte, b' ' | b'\t'..=b'\r')));
+            &bare
+        };
         let mut out = std::mem::take(&mut self.scratch.lowered);
         out.clear();
         let changed = (decoder.apply)(value, &mut out, &self.context);
         let scanned = scan(self.mesh, if changed { &out } else { value });
         let length = if changed { out.len() } else { value.len() };
         self.scratch.lowered = out;
+        self.scratch.bare = bare;
         let shown = scanned.signs;
         let mut left = if !shown.show_folded(kind.touched_decoded) {
             both(&scanned.hits, &rules)
@@ -228,11 +244,11 @@ impl<const W: usize> Sifter<'_, '_, W> {
         let mut left = classes & !UPPER;
         while left != 0 {
             if let Some(rules) = self.mesh.content_with.get(left.trailing_zeros() as usize) {
-                join(&mut content, rules);
+                content.iter_mut().zip(rules).for_each(|(content, rules)| join(content, rules));
             }
             left &= left - 1;
         }
-        content
+        content.iter().fold([u64::MAX; W], |all, one| both(&all, one))
     }
 
     /// Sifts what each chain of transformations makes of a value.
@@ -240,14 +256,17 @@ impl<const W: usize> Sifter<'_, '_, W> {
         let kind = place.kind;
         let shown = scanned.signs;
         let mut alive = both(&kind.rules, &self.asleep);
-        if !shown.show_folded(kind.brings) {
-            // Transformations only take away: what a rule needs has to be there.
-            let mut content = self.content_of(shown.classes | BLANK);
-            if decodes {
-                join(&mut content, &kind.decoding);
-            }
-            alive = both(&alive, &content);
+        // Where transformations only take away, what a rule needs has to be there.
+        let mut content = self.content_of(shown.classes | BLANK);
+        let mut brought = false;
+        for (_, rules) in kind.brings.iter().filter(|(signs, _)| shown.show_folded(*signs)) {
+            join(&mut content, rules);
+            brought |= meet(rules, &kind.decoding);
         }
+        if brought || decodes {
+            join(&mut content, &kind.decoding);
+        }
+        alive = both(&alive, &content);
         if alive == [0; W] {
             return;
         }
@@ -441,7 +460,8 @@ impl<const W: usize> Sifter<'_, '_, W> {
     /// Whether a rule may match a value of this length that shows these signs.
     fn is_plausible(&self, bit: usize, length: usize, signs: Signs) -> bool {
         self.mesh.rules.get(bit).is_some_and(|sifted| {
-            length >= sifted.shortest && (sifted.needs == 0 || signs.classes & sifted.needs != 0)
+            let there = |needs: &u64| *needs == 0 || signs.classes & needs != 0;
+            length >= sifted.shortest && sifted.needs.iter().all(there)
         })
     }
 

@@ -14,6 +14,8 @@ pub(super) struct Scratch {
     pub(super) changed: Vec<u16>,
     /// What a transformation (by place in memory) made of a form.
     pub(super) known: Vec<(usize, Form, Form)>,
+    /// The value at hand without blanks.
+    pub(super) bare: Vec<u8>,
     /// The value at hand in lower case.
     pub(super) lowered: Vec<u8>,
 }
@@ -58,7 +60,7 @@ pub(super) fn take() -> Box<Scratch> {
 /// Gives it back.
 pub(super) fn put_back(mut scratch: Box<Scratch>) {
     let large = |buffer: &Buffer| buffer.bytes.capacity().max(buffer.lowered.capacity()) > KEPT;
-    if scratch.lowered.capacity() > KEPT || scratch.buffers.iter().any(large) {
+    if scratch.lowered.capacity().max(scratch.bare.capacity()) > KEPT || scratch.buffers.iter().any(large) {
         *scratch = Scratch::default();
     }
     SCRATCH.set(Some(scratch));
