@@ -159,7 +159,7 @@ pub trait Operate: std::fmt::Debug + Send + Sync {
     ) -> bool;
 
     /// Whether `input` matches, where that can be told sooner than where it does. Only of an operator without an argument that is expanded.
-    fn matches_quick(&self, _input: &[u8]) -> Option<bool> {
+    fn matches(&self, _input: &[u8]) -> Option<bool> {
         None
     }
 

@@ -1,6 +1,6 @@
 //! One request's way through the rules: five phases, a verdict after each, and a report at the end.
 
-use std::{net::SocketAddr, ops::Deref, sync::Arc, time::Duration};
+use std::{fmt, net::SocketAddr, ops::Deref, sync::Arc, time::Duration};
 
 use portcullis_body::Limits;
 
@@ -9,7 +9,7 @@ use crate::{
     ir::{AuditEngine, LimitAction, Program},
     matches::Matches,
     reference::Run,
-    state::{Processor, Request, State, Value, hide, number},
+    state::{Name, Processor, Request, State, Value, hide, number},
 };
 
 /// `SecRuleEngine`, or what the configuration puts over it.
@@ -147,14 +147,35 @@ impl<'a> IntoIterator for &'a Targets {
 }
 
 /// Where a rule matched.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct MatchedTarget {
-    /// `ARGS:q`; the member's name is what the client sent, control bytes and bytes beyond ASCII escaped, cut after 128 bytes.
-    pub variable: String,
+    pub(crate) name: Name,
     /// Byte offset of the match within the transformed value.
     pub offset: usize,
     /// Length of the match in bytes.
     pub length: usize,
+}
+
+impl MatchedTarget {
+    /// `ARGS:q`; the member's name is what the client sent, control bytes and bytes beyond ASCII escaped, cut after 128 bytes.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        self.name.printable()
+    }
+}
+
+impl PartialEq for MatchedTarget {
+    fn eq(&self, other: &Self) -> bool {
+        (self.offset, self.length) == (other.offset, other.length) && self.variable() == other.variable()
+    }
+}
+
+impl Eq for MatchedTarget {}
+
+impl fmt::Debug for MatchedTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}+{}", self.variable(), self.offset, self.length)
+    }
 }
 
 /// Everything a transaction has to say about itself.

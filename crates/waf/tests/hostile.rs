@@ -87,8 +87,8 @@ proptest! {
         for rule in &report.matched {
             prop_assert!(rule.targets.len() <= 32);
             for target in &rule.targets {
-                prop_assert!(target.variable.len() <= 4 * 128);
-                prop_assert!(target.variable.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' '));
+                prop_assert!(target.variable().len() <= 4 * 128);
+                prop_assert!(target.variable().bytes().all(|byte| byte.is_ascii_graphic() || byte == b' '));
             }
             prop_assert!(rule.log_data.is_none() && rule.expanded_message.is_none());
         }

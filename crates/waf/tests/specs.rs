@@ -224,7 +224,7 @@ fn told(verdict: &Verdict, report: &Report) -> String {
     for rule in &report.matched {
         for target in &rule.targets {
             let _ =
-                writeln!(out, "target {} {} {}+{}", rule.id, target.variable, target.offset, target.length);
+                writeln!(out, "target {} {} {}+{}", rule.id, target.variable(), target.offset, target.length);
         }
         for (what, text) in [("message", &rule.expanded_message), ("data", &rule.log_data)] {
             if let Some(text) = text {

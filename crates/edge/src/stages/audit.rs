@@ -73,7 +73,7 @@ fn rule(rule: &MatchedRule) -> Value {
         .iter()
         .take(MOST_TARGETS)
         .map(
-            |target| json!({ "variable": target.variable, "offset": target.offset, "length": target.length }),
+            |target| json!({ "variable": target.variable(), "offset": target.offset, "length": target.length }),
         )
         .collect();
     let mut entry = json!({

@@ -116,8 +116,9 @@ fn bounded(report: &Report) {
         assert!(rule.targets.len() <= limits::MATCHED_TARGETS);
         assert!(rule.log_data.is_none() && rule.expanded_message.is_none());
         for target in &rule.targets {
-            let plain = target.variable.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
-            assert!(plain && target.variable.len() <= limits::NAME_IN_REPORT * 4 + 64, "{}", target.variable);
+            let variable = target.variable();
+            let plain = variable.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+            assert!(plain && variable.len() <= limits::NAME_IN_REPORT * 4 + 64, "{variable}");
         }
     }
 }

@@ -40,7 +40,7 @@ fn read(text: &[u8]) -> Option<SetVar> {
         Some([b'-', rest @ ..]) => Operation::Subtract(Template::parse(rest)),
         Some(rest) => Operation::Set(Template::parse(rest)),
     };
-    Some(SetVar { store, name, operation, number: None })
+    Some(SetVar { store, name, operation, number: None, amount: None })
 }
 
 /// `tx.a` of `tx.a=1`; an `=` within a macro does not count.
@@ -73,7 +73,10 @@ pub(super) fn split_name(place: &[u8]) -> Option<(Store, Template)> {
 pub(crate) fn run(state: &mut State, set_var: &SetVar, room: &mut Texts) {
     let name = expanded_apart(state, &set_var.name, &mut room.name);
     // A text that is no number counts as 0 (trap 13: v3).
-    let mut by = |amount: &Template| number(expanded_apart(state, amount, &mut room.value));
+    let mut by = |amount: &Template| match set_var.amount.map(usize::from) {
+        Some(of) => state.tx.find_known(Some(of), b"").map_or(0, |member| number(&member.value)),
+        None => number(expanded_apart(state, amount, &mut room.value)),
+    };
     let change = match &set_var.operation {
         Operation::Unset => Change::Unset,
         Operation::Set(value) => Change::Set(expand(state, value)),

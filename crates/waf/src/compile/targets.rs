@@ -13,7 +13,7 @@ use crate::{
     codes,
     collections::Kind,
     geo,
-    ir::{Exclusion, Names, Regex, Rule, Selector, Store, Target},
+    ir::{Exclusion, Names, Operation, Part, Regex, Rule, Selector, Store, Target},
     operators,
     variables::{self, BUILT_IN, Meaning, XML_PATHS},
 };
@@ -121,6 +121,11 @@ pub(super) fn number(rules: &mut [Rule], names: &Names) {
         if set_var.store == Store::Tx {
             let number = set_var.name.as_literal().and_then(|name| names.position(name));
             set_var.number = number.and_then(|number| u16::try_from(number).ok());
+        }
+        if let Operation::Add(amount) | Operation::Subtract(amount) = &set_var.operation
+            && let [Part::Macro { variable: Variable::Tx, key: Some(name) }] = amount.parts.as_slice()
+        {
+            set_var.amount = names.position(name).and_then(|number| u16::try_from(number).ok());
         }
     }
     for target in rules.iter_mut().flat_map(|rule| &mut rule.links).flat_map(|link| &mut link.targets) {

@@ -25,6 +25,8 @@ pub struct SetVar {
     pub operation: Operation,
     /// The number of a name without macros among those of `TX`, where the compiler has looked.
     pub(crate) number: Option<u16>,
+    /// The same of the variable that it adds or subtracts, if that is all (`tx.x=+%{tx.y}`).
+    pub(crate) amount: Option<u16>,
 }
 
 /// What `setvar` does.

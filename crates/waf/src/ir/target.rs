@@ -53,7 +53,7 @@ impl Regex {
             Some(prefix) => input.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)),
             None => self
                 .operate
-                .matches_quick(input)
+                .matches(input)
                 .unwrap_or_else(|| self.operate.evaluate(input, None, false, &mut Found::default())),
         }
     }

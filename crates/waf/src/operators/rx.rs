@@ -79,8 +79,8 @@ impl Operate for Fixed {
         (self.search)(&self.pattern, input, wants_captures, found)
     }
 
-    fn matches_quick(&self, input: &[u8]) -> Option<bool> {
-        self.pattern.is_match_quick(input)
+    fn matches(&self, input: &[u8]) -> Option<bool> {
+        if self.pattern.is_backtracking() { None } else { self.pattern.is_match(input).ok() }
     }
 
     fn backtracking_pattern(&self) -> Option<&[u8]> {

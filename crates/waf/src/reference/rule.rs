@@ -81,8 +81,8 @@ impl Run {
         hit: Hit,
         room: &mut Room,
     ) -> bool {
-        if let Some((hits, found)) = hit.decided {
-            return self.form(rule, link, (test, target), (hit.member, hit.value, hits, found), room);
+        if let Some(tested) = hit.decided {
+            return self.form(rule, link, (test, target), (hit.member, hit.value, tested), room);
         }
         let forms = if link.multi_match {
             forms(&self.state, link, &hit.value)
@@ -94,8 +94,9 @@ impl Run {
             let mut found = Found::default();
             let argument =
                 test.argument.as_ref().map(|template| expanded(&self.state, template, &mut room.argument));
-            let hits = test.operate.evaluate(&form, argument, false, &mut found);
-            matched |= self.form(rule, link, (test, target), (hit.member.clone(), form, hits, found), room);
+            let hit_it = test.operate.evaluate(&form, argument, false, &mut found);
+            let tested = Tested { hit: hit_it, found, with_groups: false };
+            matched |= self.form(rule, link, (test, target), (hit.member.clone(), form, tested), room);
         }
         matched
     }
@@ -106,9 +107,10 @@ impl Run {
         rule: &Rule,
         link: &Link,
         (test, target): (&Test, &Target),
-        (member, form, hit, mut found): (Option<Value>, Value, bool, Found),
+        (member, form, tested): (Option<Value>, Value, Tested),
         room: &mut Room,
     ) -> bool {
+        let Tested { hit, mut found, with_groups } = tested;
         if !self.decide(hit, rule, test, &found) {
             return false;
         }
@@ -119,10 +121,14 @@ impl Run {
         }
         if hit && link.capture && found.undecided.is_none() {
             // Groups cost several times what a verdict costs: they are asked for after a match only.
-            found.clear();
-            let argument =
-                test.argument.as_ref().map(|template| expanded(&self.state, template, &mut room.argument));
-            test.operate.evaluate(&form, argument, true, &mut found);
+            if !with_groups {
+                found.clear();
+                let argument = test
+                    .argument
+                    .as_ref()
+                    .map(|template| expanded(&self.state, template, &mut room.argument));
+                test.operate.evaluate(&form, argument, true, &mut found);
+            }
             self.capture(&found, &form);
         }
         let name = match member {
@@ -199,7 +205,7 @@ impl Run {
             severity: rule.meta.severity,
             message: Arc::clone(&rule.meta.message),
             tags: Arc::clone(&rule.meta.tags),
-            targets: told.targets.iter().map(Place::told).collect(),
+            targets: told.targets.drain(..).collect(),
             logged: rule.meta.log,
             audited: rule.meta.audit,
             log_data: told.log_data.take(),
@@ -214,8 +220,15 @@ pub(super) struct Hit {
     member: Option<Value>,
     /// As the link sees it; as it came if it is not decided.
     value: Value,
-    /// Whether the operator hit, and what it found.
-    decided: Option<(bool, Found)>,
+    decided: Option<Tested>,
+}
+
+/// What an operator said of a value.
+struct Tested {
+    hit: bool,
+    found: Found,
+    /// It was asked for groups.
+    with_groups: bool,
 }
 
 /// Puts the values of a target that may match into `room.hits`. Nearly none does: what does not match is only looked at.
@@ -234,13 +247,15 @@ fn search(
     let context = Context { unicode_map: state.program.settings().unicode_map.as_ref() };
     let exclusions = Exclusions::of(&link.exclusions, &state.controls, id, target.variable);
     let mut found = Found::default();
-    let mut tell = |seen: &[u8]| {
-        if test.operate.matches_quick(seen) == Some(test.negated) {
+    // A value that was sighted matches, but for what came in between: its groups are asked for at once.
+    let mut tell = |seen: &[u8], sighted: bool| {
+        if !sighted && test.operate.matches(seen) == Some(test.negated) {
             return None;
         }
-        let hit = test.operate.evaluate(seen, argument, false, &mut found);
+        let with_groups = sighted && link.capture;
+        let hit = test.operate.evaluate(seen, argument, with_groups, &mut found);
         if hit != test.negated || found.undecided.is_some() {
-            return Some((hit, std::mem::take(&mut found)));
+            return Some(Tested { hit, found: std::mem::take(&mut found), with_groups });
         }
         if hit {
             found.clear();
@@ -254,7 +269,7 @@ fn search(
             Some(None) => return,
             Some(Some(sighting)) if sighting.is_decided() => {
                 // Negated, and nothing of what it names is there.
-                let decided = Some((false, Found::default()));
+                let decided = Some(Tested { hit: false, found: Found::default(), with_groups: false });
                 hits.push(Hit { member: member.cloned(), value: Value::clone(value), decided });
                 return;
             }
@@ -263,7 +278,8 @@ fn search(
         let behind_a_match = test.argument.is_some() && !hits.is_empty();
         if behind_a_match || link.multi_match {
             let chain = link.transformations.as_slice();
-            if behind_a_match || buffers.any_form(chain, value, &context, |form| tell(form).is_some()) {
+            if behind_a_match || buffers.any_form(chain, value, &context, |form| tell(form, false).is_some())
+            {
                 hits.push(Hit { member: member.cloned(), value: Value::clone(value), decided: None });
             }
             return;
@@ -272,7 +288,7 @@ fn search(
             [] => None,
             chain => buffers.transform(chain, value, &context),
         };
-        if let Some(decided) = tell(form.unwrap_or(value)) {
+        if let Some(decided) = tell(form.unwrap_or(value), sighting.is_some()) {
             let value = form.map_or_else(|| Value::clone(value), Value::from);
             hits.push(Hit { member: member.cloned(), value, decided: Some(decided) });
         }
@@ -300,7 +316,7 @@ pub(crate) fn would_match(state: &State, link: &Link) -> bool {
 /// What a rule will say about its match.
 #[derive(Debug, Default)]
 pub(super) struct Told {
-    targets: Vec<Place>,
+    targets: Vec<MatchedTarget>,
     message: Option<Vec<u8>>,
     log_data: Option<Vec<u8>>,
 }
@@ -314,37 +330,13 @@ impl Told {
 
     fn target(&mut self, name: &Name, found: Option<&Found>) {
         if self.targets.len() < limits::MATCHED_TARGETS {
-            self.targets.push(Place {
+            self.targets.push(MatchedTarget {
                 name: name.clone(),
                 offset: found.map_or(0, |found| found.offset),
                 length: found.map_or(0, |found| found.length),
             });
         }
     }
-}
-
-/// Where a link matched. It is put into words only if the whole chain does.
-#[derive(Debug)]
-struct Place {
-    name: Name,
-    offset: usize,
-    length: usize,
-}
-
-impl Place {
-    fn told(&self) -> MatchedTarget {
-        MatchedTarget { variable: printable(&self.name.text()), offset: self.offset, length: self.length }
-    }
-}
-
-/// A name that can stand in a log: cut after 128 bytes, control bytes, `\` and bytes beyond ASCII escaped.
-fn printable(name: &[u8]) -> String {
-    let name = name.get(..limits::NAME_IN_REPORT).unwrap_or(name);
-    let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'\\' | b'\'' | b'"');
-    if let (true, Ok(text)) = (name.iter().all(plain), std::str::from_utf8(name)) {
-        return text.to_owned();
-    }
-    name.iter().flat_map(|byte| std::ascii::escape_default(*byte)).map(char::from).collect()
 }
 
 /// What a link's transformations make of a value.

@@ -72,7 +72,7 @@ impl Hidden {
 
     /// Whether a place is one of the hidden ones or may hold one. A report escapes names, and cuts long ones: such a one counts as hidden.
     fn touches(&self, target: &MatchedTarget) -> bool {
-        let name = target.variable.as_str();
+        let name = target.variable();
         let collection = name.split(':').next().unwrap_or_default();
         let altered = name.contains('\\') || name.len() >= limits::NAME_IN_REPORT;
         altered || self.covers(name.as_bytes()) || WHOLES.contains(&collection)

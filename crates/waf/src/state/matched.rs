@@ -31,6 +31,17 @@ impl Name {
             Self::Member(variable, member) => full_name(variable.name(), member),
         }
     }
+
+    /// As it can stand in a log: cut after 128 bytes, control bytes, `\` and bytes beyond ASCII escaped.
+    pub(crate) fn printable(&self) -> String {
+        let name = self.text();
+        let name = name.get(..limits::NAME_IN_REPORT).unwrap_or(&name);
+        let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'\\' | b'\'' | b'"');
+        if let (true, Ok(text)) = (name.iter().all(plain), std::str::from_utf8(name)) {
+            return text.to_owned();
+        }
+        name.iter().flat_map(|byte| std::ascii::escape_default(*byte)).map(char::from).collect()
+    }
 }
 
 /// What matched last, and what matched in this chain so far.

@@ -528,8 +528,11 @@ fn confirms(program: &Program, sifted: &Sifted, bytes: &[u8]) -> bool {
         return found.is_some() != sifted.negated;
     }
     let Some(test) = rule.links.get(sifted.link).and_then(|link| link.test.as_ref()) else { return false };
-    let mut found = Found::default();
     let argument = sifted.argument.as_deref();
+    if let Some(matches) = argument.map_or_else(|| test.operate.matches(bytes), |_| None) {
+        return matches != test.negated;
+    }
+    let mut found = Found::default();
     test.operate.evaluate(bytes, argument, false, &mut found) != test.negated || found.undecided.is_some()
 }
 

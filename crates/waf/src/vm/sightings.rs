@@ -59,6 +59,8 @@ pub(crate) struct Sighted<'a> {
 
 /// Most sightings that are kept of a transaction; with more, all values are looked at.
 const MOST: usize = 4096;
+/// Room that is made at once.
+const USUAL: usize = 32;
 /// Most values of a link that are told apart.
 const MOST_OF_LINK: usize = 16;
 
@@ -79,6 +81,9 @@ impl Seen {
             Found::Passing => Where::Anywhere,
             Found::Single => Where::Single,
         };
+        if self.all.capacity() == 0 {
+            self.all.reserve(USUAL);
+        }
         if self.all.len() < MOST {
             self.all.push(Sighting { phase, step, link, whereabouts, decided });
         } else {
