@@ -7,7 +7,7 @@ use super::{
     prefilter::{Clause, best, needs},
     profile::Profile,
     sift::{Automata, Origin, Wanted},
-    transform_plan::{Tree, brings_nothing, change, never_lengthens, touched},
+    transform_plan::{Tree, brings_nothing, change, never_lengthens, stirs, touched},
 };
 use crate::{
     ir::{
@@ -15,7 +15,7 @@ use crate::{
         phrases::{Phrases, SHORTEST},
         sieve::{
             CLASSES, Change, Kind, Mesh, NEEDS, Node, PAIRS, Row, SIGN_SHIFT, SIGNS, Sifted, Signs, Source,
-            UPPER,
+            UPPER, class,
         },
     },
     operators::Superset,
@@ -42,6 +42,7 @@ pub(super) fn mesh<const W: usize>(
         nodes: Vec::new(),
         table: empty_table(),
         absent: [[0; W]; 2],
+        blank: [[0; W]; 2],
         phrases: Phrases::new(&[], |_| 0.0),
         inverted: [0; W],
         content_with: Box::new([[[0; W]; NEEDS]; CLASSES]),
@@ -49,7 +50,6 @@ pub(super) fn mesh<const W: usize>(
         lowered: [0; W],
         unlowered: [0; W],
     };
-    enter_signs(&mut mesh.table);
     let mut tested = Vec::new();
     let mut phrases: Vec<(usize, &[u8])> = Vec::new();
     for (bit, wanted) in wanted.iter().enumerate() {
@@ -86,6 +86,8 @@ pub(super) fn mesh<const W: usize>(
             sifted.spares = spares;
         }
     }
+    mesh.blank = beside_blanks(&mesh.table);
+    enter_signs(&mut mesh.table);
     mesh.phrases = Phrases::new(&phrases, |text| profile.of_text(text));
     mesh.nodes = nodes(&tree, &tested);
     mesh.sources =
@@ -137,6 +139,19 @@ fn empty_table<const W: usize>() -> Box<[Row<W>; PAIRS]> {
         Ok(table) => table,
         Err(_) => Box::new([[[0; W]; 2]; PAIRS]),
     }
+}
+
+/// All that a space beside some byte fulfils.
+fn beside_blanks<const W: usize>(table: &[Row<W>; PAIRS]) -> Row<W> {
+    let space = usize::from(class(b' '));
+    let mut all = [[0; W]; 2];
+    let rows = table.iter().enumerate().filter(|(at, _)| at / CLASSES == space || at % CLASSES == space);
+    for (_, row) in rows {
+        for (all, row) in all.iter_mut().zip(row) {
+            all.iter_mut().zip(row).for_each(|(all, row)| *all |= row);
+        }
+    }
+    all
 }
 
 fn enter_signs<const W: usize>(table: &mut [Row<W>; PAIRS]) {
@@ -399,6 +414,8 @@ fn kind<const W: usize>(rules: [u64; W], choosy: [u64; W], nodes: &[Node<W>], by
         choosy,
         touched: Signs::default(),
         brings: Vec::new(),
+        stirs: Vec::new(),
+        stirred: [0; W],
         decoding: [0; W],
         plain: [0; W],
         decoded: u64::MAX,
@@ -419,11 +436,20 @@ fn kind<const W: usize>(rules: [u64; W], choosy: [u64; W], nodes: &[Node<W>], by
             kind.nodes.extend(u16::try_from(at));
             let seen = if below { &mut kind.touched_decoded } else { &mut kind.touched };
             *seen = seen.with(touched(node.change));
+            let stirring = node.transformation.map_or(Some(Signs::default()), stirs);
             match node.change {
                 _ if node.transformation.is_some_and(brings_nothing) => {}
                 Change::Decodes(_) => {}
                 change if below => kind.brings_decoded = kind.brings_decoded.with(touched(change)),
-                change => bring(&mut kind.brings, touched(change), node, &rules),
+                change => bring(&mut kind.brings, stirring.unwrap_or(touched(change)), node, &rules),
+            }
+            match stirring {
+                Some(signs) if signs == Signs::default() => {}
+                Some(signs) => bring(&mut kind.stirs, signs, node, &rules),
+                None => {
+                    let stirred = kind.stirred.iter_mut().zip(node.below.iter().zip(&rules));
+                    stirred.for_each(|(stirred, (below, rules))| *stirred |= below & rules);
+                }
             }
         }
         if let Change::Decodes(classes) = node.change {
@@ -458,6 +484,7 @@ fn kind<const W: usize>(rules: [u64; W], choosy: [u64; W], nodes: &[Node<W>], by
     if !simple && kind.decoding != [0; W] {
         kind.touched = Signs::ALL;
         kind.brings = vec![(Signs::ALL, rules)];
+        kind.stirred = rules;
         kind.decoder = None;
     }
     kind
@@ -478,7 +505,7 @@ fn keeps_code<const W: usize>(nodes: &[Node<W>], mut at: usize) -> bool {
     true
 }
 
-/// Notes that a node may bring forth other bytes.
+/// Notes what a node does that rules below it are concerned with.
 fn bring<const W: usize>(
     brings: &mut Vec<(Signs, [u64; W])>,
     signs: Signs,

@@ -5,7 +5,7 @@ use portcullis_transform::Transformation;
 
 use crate::ir::sieve::{
     BLANK_FIRST, BLANK_LAST, BLANKS, COMMENT, COMMENT_MARK, Change, ENTITY, ESCAPE, HEXADECIMAL, LOOSE_BLANK,
-    SEGMENT, Signs, classes,
+    LOOSE_MARK, SEGMENT, Signs, classes,
 };
 #[cfg(test)]
 use crate::ir::sieve::{CODE, SIGNS, UPPER, class, decodes};
@@ -119,6 +119,23 @@ pub(super) fn brings_nothing(transformation: &Transformation) -> bool {
     )
 }
 
+/// What a value has to show for a transformation to do more to it than to put blanks in the place of bytes, to join blanks, and to change
+/// letter case; nothing if that cannot be told. A test proves it, of chains too.
+pub(super) fn stirs(transformation: &Transformation) -> Option<Signs> {
+    match transformation.name {
+        "cmdLine" => Some(Signs { classes: classes(b"\"'\\^"), pairs: LOOSE_MARK }),
+        "urlDecode" | "urlDecodeUni" => Some(Signs { classes: 0, pairs: ESCAPE }),
+        "compressWhitespace" => Some(Signs::default()),
+        // They mind blanks, of which there may be more than show.
+        "trim" | "trimLeft" | "trimRight" | "removeWhitespace" => None,
+        _ => match change(transformation) {
+            Change::If(signs) | Change::LowerCaseAnd(signs) => Some(signs),
+            Change::LowerCase => Some(Signs::default()),
+            Change::Decodes(_) | Change::Any => None,
+        },
+    }
+}
+
 /// The signs that a value shows, one byte after the other: the measure of the pass that finds them.
 #[cfg(test)]
 pub(crate) fn shown(value: &[u8]) -> Signs {
@@ -175,6 +192,39 @@ mod tests {
             }
         }
         Ok(())
+    }
+
+    /// Pairs of neighbours without a space.
+    fn bare_pairs(value: &[u8]) -> Vec<(u8, u8)> {
+        let space = class(b' ');
+        super::super::prefilter::pairs(value)
+            .filter(|(one, other)| ![*one, *other].contains(&space))
+            .collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40_000))]
+        #[test]
+        fn what_is_not_stirred_has_no_new_neighbours(
+            value in "[a-cA-Z0x ./\\\\%+&;#*<\"'^,:=\t\n-]{0,10}|[a ,;+/(\t-]{0,8}",
+            chain in proptest::collection::vec(0..TABLE.len(), 1..4),
+        ) {
+            let known = bare_pairs(value.as_bytes());
+            let classes_of = |value: &[u8]| shown(value).classes | classes(b" ") | UPPER;
+            let signs = shown(value.as_bytes());
+            let mut now = value.clone().into_bytes();
+            for transformation in chain.iter().filter_map(|at| TABLE.get(*at)) {
+                if stirs(transformation).is_none_or(|stirs| signs.show_folded(stirs)) {
+                    break;
+                }
+                let mut out = Vec::new();
+                if (transformation.apply)(&now, &mut out, &Context::default()) {
+                    now = out;
+                }
+                prop_assert!(bare_pairs(&now).iter().all(|pair| known.contains(pair)), "{} {now:?}", transformation.name);
+                prop_assert!(classes_of(&now) & !classes_of(value.as_bytes()) == 0, "{} {now:?}", transformation.name);
+            }
+        }
     }
 
     proptest! {

@@ -57,6 +57,8 @@ pub(crate) struct Mesh<const W: usize> {
     pub(crate) table: Box<[Row<W>; PAIRS]>,
     /// Clauses that rules do not have.
     pub(crate) absent: Row<W>,
+    /// Clauses that a blank next to any byte may fulfil.
+    pub(crate) blank: Row<W>,
     /// Phrases that rules look for.
     pub(crate) phrases: Phrases<W>,
     /// Rules among them that match a value in which none is found. Their clauses are those of the phrases.
@@ -136,6 +138,10 @@ pub(crate) struct Kind<const W: usize> {
     pub(crate) touched: Signs,
     /// What those of them change that may bring forth bytes of other classes, and rules that look at what comes of it.
     pub(crate) brings: Vec<(Signs, Rules<W>)>,
+    /// What those of them change that may put bytes side by side that were apart, blanks aside, and rules that look at what comes of it.
+    pub(crate) stirs: Vec<(Signs, Rules<W>)>,
+    /// Rules that look at what comes of transformations which do so whatever shows.
+    pub(crate) stirred: Rules<W>,
     /// Rules that decode the value: they see nothing then of one that does not decode ([`decodes`]).
     pub(crate) decoding: Rules<W>,
     /// Rules that see the value before it is decoded, if it is.
@@ -227,7 +233,7 @@ const BLANK: u64 = classes(b" \n");
 const EDGES: u64 = 1 << EDGE;
 
 /// A sign by its number.
-pub(crate) const SIGNS: [Pairs; 10] = [
+pub(crate) const SIGNS: [Pairs; 11] = [
     &[(classes(b"."), classes(b"/") | EDGES), (classes(b"/"), classes(b"/"))],
     &[(classes(b"%"), classes(b"0abcdefu"))],
     &[(classes(b"&"), classes(b"#qalgn"))],
@@ -238,6 +244,7 @@ pub(crate) const SIGNS: [Pairs; 10] = [
     &[(BLANK, EDGES)],
     &[(classes(b" "), classes(b" /("))],
     &[(classes(b"0"), classes(b"x"))],
+    &[(classes(b" \n,;+"), classes(b"/("))],
 ];
 pub(crate) const SEGMENT: u16 = 1;
 pub(crate) const ESCAPE: u16 = 1 << 1;
@@ -249,6 +256,8 @@ pub(crate) const BLANK_FIRST: u16 = 1 << 6;
 pub(crate) const BLANK_LAST: u16 = 1 << 7;
 pub(crate) const LOOSE_BLANK: u16 = 1 << 8;
 pub(crate) const HEXADECIMAL: u16 = 1 << 9;
+/// What becomes a blank, in front of what swallows one.
+pub(crate) const LOOSE_MARK: u16 = 1 << 10;
 
 /// Bits of a row that signs take.
 pub(crate) const SIGN_BITS: usize = 16;

@@ -109,6 +109,8 @@ struct Place<'a, const W: usize> {
 #[derive(Clone, Copy)]
 struct Scanned<const W: usize> {
     hits: Rules<W>,
+    /// Rules whose clauses hold with blanks wherever they may be wanted.
+    spaced: Rules<W>,
     signs: Signs,
 }
 
@@ -267,6 +269,14 @@ impl<const W: usize> Sifter<'_, '_, W> {
             join(&mut content, &kind.decoding);
         }
         alive = both(&alive, &content);
+        // Where nothing is put side by side that was apart, its clauses have to hold as well, blanks aside.
+        let mut spaced = scanned.spaced;
+        join(&mut spaced, &self.mesh.inverted);
+        join(&mut spaced, &kind.stirred);
+        for (_, rules) in kind.stirs.iter().filter(|(signs, _)| shown.show_folded(*signs)) {
+            join(&mut spaced, rules);
+        }
+        alive = both(&alive, &spaced);
         if alive == [0; W] {
             return;
         }
@@ -610,7 +620,11 @@ fn scan<const W: usize>(mesh: &Mesh<W>, value: &[u8]) -> Scanned<W> {
     take(&mut held, &table[(previous * CLASSES + usize::from(EDGE)) % PAIRS]);
     let [first, second] = held;
     let pairs = u16::try_from(first[W - 1] >> SIGN_SHIFT).unwrap_or(u16::MAX);
-    Scanned { hits: both(&first, &second), signs: Signs { classes, pairs } }
+    let [mut first_spaced, mut second_spaced] = held;
+    join(&mut first_spaced, &mesh.blank[0]);
+    join(&mut second_spaced, &mesh.blank[1]);
+    let spaced = both(&first_spaced, &second_spaced);
+    Scanned { hits: both(&first, &second), spaced, signs: Signs { classes, pairs } }
 }
 
 #[inline(always)]
