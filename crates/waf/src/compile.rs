@@ -10,6 +10,7 @@ mod mesh;
 mod prefilter;
 mod profile;
 mod quiet;
+mod rough;
 mod schedule;
 mod select;
 mod settings;

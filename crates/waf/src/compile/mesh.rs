@@ -235,6 +235,7 @@ fn add_rule<const W: usize>(
             Some(clause) => enter(table, clause, at, bit),
         }
     }
+    let automata = superset.as_ref().map(|superset| automata.of(wanted, superset)).unwrap_or_default();
     Sifted {
         rule: wanted.id,
         link: wanted.link,
@@ -248,7 +249,8 @@ fn add_rule<const W: usize>(
         argument: wanted.argument.clone(),
         spares: Vec::new(),
         echo: wanted.echo.clone(),
-        automaton: superset.as_ref().and_then(|superset| automata.of(wanted, superset)),
+        automaton: automata.exact,
+        rough: automata.rough.filter(|_| !negated),
     }
 }
 

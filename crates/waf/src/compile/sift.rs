@@ -7,9 +7,14 @@
 use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use portcullis_seclang::vocabulary::Variable as V;
-use regex_automata::dfa::dense;
+use regex_automata::{MatchKind, dfa::dense, util::prefilter::Prefilter};
+use regex_syntax::hir::Hir;
 
-use super::{mesh::mesh, profile::Profile};
+use super::{
+    mesh::mesh,
+    profile::Profile,
+    rough::{LENGTHS, beginning},
+};
 use crate::{
     ir::{
         Control, Echo, Effect, Link, Rule, RuleId,
@@ -187,28 +192,51 @@ fn no_link() -> &'static Link {
 
 /// Largest automaton that is built ahead for one rule, in bytes.
 const LARGEST_AUTOMATON: usize = 96 << 10;
+/// The same of one for how a match begins.
+const LARGEST_ROUGH: usize = 32 << 10;
 /// Most states of the nondeterministic automaton from which it is built: more take long, and do not fit.
 const MOST_STATES: usize = 1_500;
 
 /// Automata of links, each built once however many meshes look for it.
 #[derive(Default)]
 pub(super) struct Automata {
-    built: HashMap<(RuleId, usize), Option<Automaton>>,
+    built: HashMap<(RuleId, usize), Built>,
+}
+
+/// What is asked instead of a link's operator, or before it.
+#[derive(Clone, Default)]
+pub(super) struct Built {
+    pub(super) exact: Option<Automaton>,
+    /// Is found wherever the operator matches.
+    pub(super) rough: Option<Automaton>,
 }
 
 impl Automata {
-    pub(super) fn of(&mut self, wanted: &Wanted<'_>, superset: &Superset) -> Option<Automaton> {
-        self.built
-            .entry((wanted.id, wanted.link))
-            .or_insert_with(|| automaton(superset).map(Arc::new))
-            .clone()
+    pub(super) fn of(&mut self, wanted: &Wanted<'_>, superset: &Superset) -> Built {
+        self.built.entry((wanted.id, wanted.link)).or_insert_with(|| Built::of(superset)).clone()
     }
 }
 
-fn automaton(superset: &Superset) -> Option<dense::DFA<Vec<u32>>> {
-    if !superset.exact {
-        return None;
+impl Built {
+    fn of(superset: &Superset) -> Self {
+        if !superset.exact {
+            return Self::default();
+        }
+        if let Some(exact) = automaton(&superset.hir, LARGEST_AUTOMATON) {
+            return Self { exact: Some(Arc::new(exact)), rough: None };
+        }
+        // Where few literals begin a match, the operator looks for them faster than any automaton.
+        let literals = Prefilter::from_hir_prefix(MatchKind::LeftmostFirst, &superset.hir);
+        if literals.is_some_and(|literals| literals.is_fast()) {
+            return Self::default();
+        }
+        let beginnings = LENGTHS.iter().map(|bytes| beginning(&superset.hir, *bytes));
+        let rough = beginnings.filter_map(|hir| automaton(&hir, LARGEST_ROUGH)).next();
+        Self { exact: None, rough: rough.map(Arc::new) }
     }
+}
+
+fn automaton(hir: &Hir, largest: usize) -> Option<dense::DFA<Vec<u32>>> {
     let nfa = regex_automata::nfa::thompson::Compiler::new()
         .configure(
             regex_automata::nfa::thompson::Config::new()
@@ -216,7 +244,7 @@ fn automaton(superset: &Superset) -> Option<dense::DFA<Vec<u32>>> {
                 .which_captures(regex_automata::nfa::thompson::WhichCaptures::None)
                 .nfa_size_limit(Some(1 << 20)),
         )
-        .build_from_hir(&superset.hir)
+        .build_from_hir(hir)
         .ok()?;
     if nfa.states().len() > MOST_STATES {
         return None;
@@ -226,8 +254,8 @@ fn automaton(superset: &Superset) -> Option<dense::DFA<Vec<u32>>> {
             dense::Config::new()
                 .start_kind(regex_automata::dfa::StartKind::Unanchored)
                 .accelerate(false)
-                .dfa_size_limit(Some(LARGEST_AUTOMATON))
-                .determinize_size_limit(Some(2 * LARGEST_AUTOMATON)),
+                .dfa_size_limit(Some(largest))
+                .determinize_size_limit(Some(2 * largest)),
         )
         .build_from_nfa(&nfa)
         .ok()

@@ -100,6 +100,8 @@ pub(crate) struct Sifted {
     pub(crate) echo: Option<Arc<Echo>>,
     /// Is found just where the operator is; asked instead of it.
     pub(crate) automaton: Option<Automaton>,
+    /// Is found wherever the operator matches.
+    pub(crate) rough: Option<Automaton>,
 }
 
 /// A deterministic automaton that several meshes may share.

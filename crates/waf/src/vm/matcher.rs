@@ -537,6 +537,11 @@ fn confirms(program: &Program, sifted: &Sifted, bytes: &[u8]) -> bool {
     {
         return found.is_some() != sifted.negated;
     }
+    if let Some(rough) = &sifted.rough
+        && let Ok(None) = rough.try_search_fwd(&Input::new(bytes).earliest(true))
+    {
+        return false;
+    }
     let Some(test) = rule.links.get(sifted.link).and_then(|link| link.test.as_ref()) else { return false };
     let argument = sifted.argument.as_deref();
     if let Some(matches) = argument.map_or_else(|| test.operate.matches(bytes), |_| None) {
