@@ -178,3 +178,27 @@ fn rules_check_accepts_good_files_and_shows_bad_ones() {
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("bad.conf:1") && said.contains("contains"), "{said}");
 }
+
+#[test]
+fn a_break_glass_entry_that_has_ended_is_told_of() {
+    let dir = prepared(|config| {
+        config.tail =
+            "[[break_glass]]\nid = \"old\"\nprefixes = [\"192.0.2.1\"]\nexpires = 2026-01-01T00:00:00Z\n\
+            reason = \"r\"\nticket = \"OPS-1\"\napproved_by = \"j.doe\"\n"
+                .to_owned();
+    });
+    let (code, said) = check(dir.path(), &["check"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("W0910") && said.contains("OPS-1"), "{said}");
+}
+
+#[test]
+fn a_store_whose_files_are_not_there_is_told_of() {
+    let dir = prepared(|config| {
+        config.tail =
+            "[rate_limits]\nstore = \"redis://127.0.0.1:6379\"\nstore_secret_file = \"nowhere\"\n".to_owned();
+    });
+    let (code, said) = check(dir.path(), &["check"]);
+    assert_eq!(code, Some(78), "{said}");
+    assert!(said.contains("E0922") && said.contains("nowhere"), "{said}");
+}

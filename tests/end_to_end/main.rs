@@ -7,6 +7,7 @@ mod certificates;
 mod commands;
 mod crs;
 mod customers;
+mod fleet;
 mod floods;
 mod gate;
 mod kills;

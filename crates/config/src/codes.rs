@@ -59,6 +59,14 @@ pub const NO_REGISTER: Code = Code("E0540");
 pub const BAD_FIELD: Code = Code("E0541");
 /// Two tables for one host.
 pub const DUPLICATE_HOST: Code = Code("E0542");
+/// An address list that is not there.
+pub const UNKNOWN_LIST: Code = Code("E0526");
+/// A route that is not there.
+pub const UNKNOWN_ROUTE: Code = Code("E0527");
+/// Not something that requests can be counted by.
+pub const BAD_KEY: Code = Code("E0528");
+/// Not the URL of a store.
+pub const BAD_STORE: Code = Code("E0529");
 
 /// An upstream that no route names.
 pub const UNUSED_UPSTREAM: Code = Code("W0501");
@@ -102,6 +110,10 @@ pub const ALL: &[(Code, &str)] = &[
     (NO_REGISTER, "client certificates need the register that pki.dir names"),
     (BAD_FIELD, "not a header field name that can be the edge's own"),
     (DUPLICATE_HOST, "another [[host]] has the same name"),
+    (UNKNOWN_LIST, "no address list of this id"),
+    (UNKNOWN_ROUTE, "no route of this id"),
+    (BAD_KEY, "not something that requests can be counted by"),
+    (BAD_STORE, "not the URL of a store"),
     (UNUSED_UPSTREAM, "no route leads to the upstream"),
     (PLAINTEXT, "the upstream is spoken to without TLS"),
     (NOT_INSPECTED, "requests are forwarded without inspection"),

@@ -3,6 +3,7 @@
 mod admission;
 mod clients;
 mod edge;
+mod rates;
 mod routing;
 mod rules;
 
@@ -25,8 +26,18 @@ pub(crate) fn config(root: &DeTable<'_>, reader: &mut Reader<'_>) -> Config {
     let upstreams = routing::upstreams(root, reader);
     let pki = clients::pki(root, reader);
     let hosts = clients::hosts(root, reader, &pki);
-    let site = routing::Site { upstreams: &upstreams, waf: &waf, limits: &limits, pki: &pki, hosts: &hosts };
+    let address_lists = admission::address_lists(root, reader);
+    let site = routing::Site {
+        upstreams: &upstreams,
+        lists: &address_lists,
+        waf: &waf,
+        limits: &limits,
+        pki: &pki,
+        hosts: &hosts,
+    };
     let routes = routing::routes(root, reader, &site);
+    let access = admission::access(reader.table(root, "access"), reader, &address_lists);
+    admission::lists_are_used(root, reader, &address_lists, &access, &routes);
     let (threads, drain_timeout) = edge::server(root, reader);
     Config {
         environment: environment.map(|label| label.value).unwrap_or_default(),
@@ -37,6 +48,10 @@ pub(crate) fn config(root: &DeTable<'_>, reader: &mut Reader<'_>) -> Config {
         hsts: edge::hsts(root, reader),
         limits,
         client: admission::client(root, reader),
+        break_glass: admission::break_glass(root, reader, &routes),
+        rate_limits: rates::rate_limits(root, reader, &routes),
+        access,
+        address_lists,
         waf,
         log: rules::log(root, reader),
         upstreams,

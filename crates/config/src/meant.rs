@@ -1,6 +1,6 @@
 //! What a configuration means. Whoever holds one of these needs to check nothing but the files it names.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
 use portcullis_diag::Span;
@@ -24,6 +24,14 @@ pub struct Config {
     pub limits: Limits,
     /// Who is believed about where a request comes from.
     pub client: Client,
+    /// Address lists that hold for everybody.
+    pub access: Access,
+    /// Address lists by id.
+    pub address_lists: Vec<AddressList>,
+    /// Exceptions from address lists.
+    pub break_glass: Vec<BreakGlass>,
+    /// How much clients may ask.
+    pub rate_limits: RateLimits,
     /// The rule engine.
     pub waf: Waf,
     /// Records.
@@ -203,6 +211,113 @@ pub enum ForwardedField {
     Forwarded,
 }
 
+/// Address lists of one scope, by id; known to exist.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Access {
+    /// Clients must be on one of them, where there are any.
+    pub allow: Vec<String>,
+    /// Clients may be on none of them.
+    pub deny: Vec<String>,
+}
+
+/// Addresses under one name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AddressList {
+    /// Unique id.
+    pub id: String,
+    /// Written in place.
+    pub prefixes: Vec<IpNet>,
+    /// Files of more, one prefix in each line; watched.
+    pub files: Vec<PathBuf>,
+    /// Where the files are named.
+    pub files_span: Option<Span>,
+}
+
+/// Addresses that come in for a while whatever the lists say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BreakGlass {
+    /// Unique id.
+    pub id: String,
+    /// Whom it lets in.
+    pub prefixes: Vec<IpNet>,
+    /// Ids of the routes it holds for; none for all.
+    pub routes: Vec<String>,
+    /// Unix time at which it ends.
+    pub expires: Duration,
+    /// Where that was written.
+    pub expires_span: Option<Span>,
+    /// Why it is needed.
+    pub reason: String,
+    /// Where that is kept.
+    pub ticket: String,
+    /// Who allowed it.
+    pub approved_by: String,
+}
+
+/// How much clients may ask.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RateLimits {
+    /// Bits of an IPv4 address that are one client.
+    pub ipv4_prefix: u8,
+    /// Bits of an IPv6 address that are one client.
+    pub ipv6_prefix: u8,
+    /// Where edges count together; without one each counts for itself.
+    pub store: Option<LimitStore>,
+    /// In the order in which they are asked.
+    pub limits: Vec<RateLimit>,
+}
+
+/// A Redis or Valkey in which edges count together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LimitStore {
+    /// `redis://host:port/number`, or `rediss://` for TLS; no user or password in it.
+    pub url: String,
+    /// Where it was written.
+    pub span: Option<Span>,
+    /// PEM file of the authorities that may have signed its certificate; there with `rediss://`.
+    pub ca: Option<PathBuf>,
+    /// User to log in as.
+    pub user: Option<String>,
+    /// File that holds the password.
+    pub password_file: Option<PathBuf>,
+    /// File with the secret that edges share.
+    pub secret_file: PathBuf,
+    /// What it may add to a request.
+    pub timeout: Duration,
+    /// Requests are refused while it is away, rather than counted by each edge.
+    pub refuse_when_away: bool,
+}
+
+/// One limit: a rate, a number of requests at once, or both.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RateLimit {
+    /// Unique id.
+    pub id: String,
+    /// What it counts by; nothing for one count over all.
+    pub key: Vec<RateKey>,
+    /// Ids of the routes it holds for; none for all.
+    pub routes: Vec<String>,
+    /// Requests in each period, the period, and requests at once after a rest.
+    pub rate: Option<(NonZeroU32, Duration, NonZeroU32)>,
+    /// Requests being served at once.
+    pub concurrent: Option<u32>,
+    /// Clients whose rate is remembered.
+    pub keys: usize,
+    /// It tells, but refuses nobody.
+    pub shadow: bool,
+}
+
+/// What a limit counts by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RateKey {
+    /// The client's address.
+    Address,
+    /// The route.
+    Route,
+    /// The value of a header field, name in lower case.
+    Header(String),
+}
+
 /// Engine mode, weakest last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WafMode {
@@ -356,6 +471,8 @@ pub struct Route {
     pub customers: Vec<String>,
     /// Mode for this route.
     pub waf: WafMode,
+    /// Address lists for this route.
+    pub access: Access,
     /// Body limit for this route in bytes.
     pub body_bytes: usize,
 }

@@ -3,6 +3,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use ipnet::IpNet;
+use toml::value::{Datetime, Offset};
 
 const SIZES: &[(&str, u64)] = &[("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
@@ -34,6 +35,31 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     quantity(text, TIMES).map(Duration::from_millis).map_err(|_| {
         String::from("write a whole number and a unit: \"500ms\", \"30s\", \"5m\", \"1h\", \"365d\"")
     })
+}
+
+/// Unix time of a moment that says its offset; none before 1970.
+pub(crate) fn moment(written: &Datetime) -> Option<Duration> {
+    let (date, time) = (written.date?, written.time?);
+    let ahead = match written.offset? {
+        Offset::Z => 0,
+        Offset::Custom { minutes } => i64::from(minutes) * 60,
+    };
+    let of_day =
+        i64::from(time.hour) * 3600 + i64::from(time.minute) * 60 + i64::from(time.second.unwrap_or(0));
+    let seconds = days(date.year.into(), date.month.into(), date.day.into()) * 86_400 + of_day - ahead;
+    u64::try_from(seconds).ok().map(Duration::from_secs)
+}
+
+/// Days since 1970-01-01 of a date of the Gregorian calendar. Years begin with March, so that a leap day ends one.
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let month = (month + 9) % 12;
+    year * 365 + year.div_euclid(4) - year.div_euclid(100)
+        + year.div_euclid(400)
+        + (month * 306 + 5) / 10
+        + day
+        - 1
+        - 719_468
 }
 
 /// `"192.0.2.0/24"`, `"2001:db8::/32"`, or one address.
@@ -107,6 +133,23 @@ mod tests {
             assert!(duration(bad).is_err(), "{bad}");
         }
         assert!(size("10MB").unwrap_err().contains("\"10MiB\""));
+    }
+
+    #[test]
+    fn moments_are_unix_times() {
+        for (text, seconds) in [
+            ("1970-01-01T00:00:00Z", Some(0)),
+            ("2000-02-29T12:00:00Z", Some(951_825_600)),
+            ("2026-12-01T18:00:00Z", Some(1_796_148_000)),
+            ("2026-12-01T20:00:00+02:00", Some(1_796_148_000)),
+            ("2100-03-01T00:00:00Z", Some(4_107_542_400)),
+            ("1969-12-31T23:59:59Z", None),
+            ("2026-12-01T18:00:00", None),
+            ("2026-12-01", None),
+        ] {
+            let read = text.parse::<Datetime>().ok().and_then(|written| moment(&written));
+            assert_eq!(read, seconds.map(Duration::from_secs), "{text}");
+        }
     }
 
     #[test]

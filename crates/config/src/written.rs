@@ -266,6 +266,7 @@ fn expected(kind: Kind) -> String {
         Kind::WordOrPath(words) => format!("\"{}\" or a path", words.join("\", \"")),
         Kind::SocketOrOff => String::from("\"address:port\" or \"off\""),
         Kind::Sockets => String::from("a list of \"address:port\""),
+        Kind::Moment => String::from("a moment such as 2026-12-01T18:00:00Z"),
         Kind::Prefixes => String::from("a list of addresses or prefixes such as \"192.0.2.0/24\""),
         Kind::Inline(_) => String::from("a table, { .. }"),
     }

@@ -7,8 +7,8 @@ use std::{
 };
 
 use portcullis_config::{
-    AuditScope, ClientCert, Config, CrsSource, ForwardedField, Loaded, Sink, Surroundings, Transport,
-    UpstreamHttp, WafMode, codes, load,
+    AuditScope, ClientCert, Config, CrsSource, ForwardedField, Loaded, RateKey, Sink, Surroundings,
+    Transport, UpstreamHttp, WafMode, codes, load,
     schema::{self, Absent, Kind},
 };
 use portcullis_diag::{Sources, render};
@@ -109,6 +109,8 @@ fn tables_hold_keys_and_numbers_are_given_once() {
     assert_eq!(numbers.len(), codes::ALL.len());
 }
 
+const STORE: &str = "\"redis://127.0.0.1:6379/1\"\nstore_secret_file = \"s\"";
+
 /// A key's whole name, a value that is not its default, and what must then be in the configuration.
 type Case = (&'static str, &'static str, fn(&Config) -> bool);
 
@@ -187,6 +189,81 @@ const CASES: &[Case] = &[
     ("client.forwarded_field", "\"forwarded\"", |c| c.client.forwarded_field == ForwardedField::Forwarded),
     ("limits.h2_resets", "22", |c| c.limits.h2_resets == 22),
     ("limits.h2_control_frames", "23", |c| c.limits.h2_control_frames == 23),
+    ("access.allow", "[\"office\"]\n[[address_list]]\nid = \"office\"\nprefixes = [\"::1\"]", |c| {
+        c.access.allow == ["office"] && c.access.deny.is_empty()
+    }),
+    ("access.deny", "[\"office\"]\n[[address_list]]\nid = \"office\"\nprefixes = [\"::1\"]", |c| {
+        c.access.deny == ["office"] && c.access.allow.is_empty()
+    }),
+    ("route.allow", "[\"office\"]\n[[address_list]]\nid = \"office\"\nprefixes = [\"::1\"]", |c| {
+        c.routes[0].access.allow == ["office"] && c.access.allow.is_empty()
+    }),
+    ("route.deny", "[\"office\"]\n[[address_list]]\nid = \"office\"\nprefixes = [\"::1\"]", |c| {
+        c.routes[0].access.deny == ["office"]
+    }),
+    ("address_list.id", "\"partners\"", |c| c.address_lists[0].id == "partners"),
+    ("address_list.prefixes", "[\"10.0.0.0/8\"]", |c| {
+        c.address_lists[0].prefixes == ["10.0.0.0/8".parse().unwrap()]
+    }),
+    ("address_list.files", "[\"a.txt\", \"${DIR}/b.txt\"]", |c| {
+        c.address_lists[0].files == [Path::new("/etc/p/a.txt"), Path::new("/srv/certs/b.txt")]
+            && c.address_lists[0].files_span.is_some()
+    }),
+    ("break_glass.id", "\"now\"", |c| c.break_glass[0].id == "now"),
+    ("break_glass.prefixes", "[\"10.0.0.1\"]", |c| {
+        c.break_glass[0].prefixes == ["10.0.0.1/32".parse().unwrap()]
+    }),
+    ("break_glass.routes", "[\"all\"]", |c| c.break_glass[0].routes == ["all"]),
+    ("break_glass.expires", "2026-12-01T18:00:00Z", |c| {
+        c.break_glass[0].expires == seconds(1_796_148_000) && c.break_glass[0].expires_span.is_some()
+    }),
+    ("break_glass.reason", "\"a\"", |c| c.break_glass[0].reason == "a"),
+    ("break_glass.ticket", "\"b\"", |c| c.break_glass[0].ticket == "b"),
+    ("break_glass.approved_by", "\"c\"", |c| c.break_glass[0].approved_by == "c"),
+    ("rate_limits.ipv4_prefix", "24", |c| c.rate_limits.ipv4_prefix == 24),
+    ("rate_limits.ipv6_prefix", "48", |c| c.rate_limits.ipv6_prefix == 48),
+    ("rate_limits.store", STORE, |c| {
+        let store = c.rate_limits.store.as_ref().unwrap();
+        store.url == "redis://127.0.0.1:6379/1"
+            && store.secret_file == Path::new("/etc/p/s")
+            && !store.refuse_when_away
+    }),
+    ("rate_limits.store_ca", "\"c.pem\"\nstore = \"rediss://a.example:1\"\nstore_secret_file = \"s\"", |c| {
+        let store = c.rate_limits.store.as_ref().unwrap();
+        store.url.starts_with("rediss") && store.ca.as_deref() == Some(Path::new("/etc/p/c.pem"))
+    }),
+    ("rate_limits.store_user", "\"edge\"\nstore = \"redis://a:1\"\nstore_secret_file = \"s\"", |c| {
+        c.rate_limits.store.as_ref().unwrap().user.as_deref() == Some("edge")
+    }),
+    (
+        "rate_limits.store_password_file",
+        "\"${DIR}/p\"\nstore = \"redis://a:1\"\nstore_secret_file = \"s\"",
+        |c| c.rate_limits.store.as_ref().unwrap().password_file.as_deref() == Some(Path::new("/srv/certs/p")),
+    ),
+    ("rate_limits.store_secret_file", "\"t\"\nstore = \"redis://a:1\"", |c| {
+        c.rate_limits.store.as_ref().unwrap().secret_file == Path::new("/etc/p/t")
+    }),
+    ("rate_limits.store_timeout", "\"7ms\"\nstore = \"redis://a:1\"\nstore_secret_file = \"s\"", |c| {
+        c.rate_limits.store.as_ref().unwrap().timeout == Duration::from_millis(7)
+    }),
+    ("rate_limits.on_store_failure", "\"refuse\"\nstore = \"redis://a:1\"\nstore_secret_file = \"s\"", |c| {
+        c.rate_limits.store.as_ref().unwrap().refuse_when_away
+    }),
+    ("rate_limit.id", "\"two\"", |c| c.rate_limits.limits[0].id == "two"),
+    ("rate_limit.key", "[\"route\", \"address\", \"header:x-api-key\"]", |c| {
+        c.rate_limits.limits[0].key
+            == [RateKey::Route, RateKey::Address, RateKey::Header(String::from("x-api-key"))]
+    }),
+    ("rate_limit.routes", "[\"all\"]", |c| c.rate_limits.limits[0].routes == ["all"]),
+    ("rate_limit.requests", "7", |c| {
+        let seven = 7.try_into().unwrap();
+        c.rate_limits.limits[0].rate == Some((seven, seconds(1), seven))
+    }),
+    ("rate_limit.period", "\"1m\"", |c| c.rate_limits.limits[0].rate.unwrap().1 == seconds(60)),
+    ("rate_limit.burst", "31", |c| c.rate_limits.limits[0].rate.unwrap().2.get() == 31),
+    ("rate_limit.concurrent", "32", |c| c.rate_limits.limits[0].concurrent == Some(32)),
+    ("rate_limit.keys", "33", |c| c.rate_limits.limits[0].keys == 33),
+    ("rate_limit.mode", "\"shadow\"", |c| c.rate_limits.limits[0].shadow),
     ("waf.mode", "\"detect\"", |c| c.waf.mode == WafMode::Detect && c.routes[0].waf == WafMode::Detect),
     ("waf.crs", "\"./crs\"", |c| c.waf.crs == CrsSource::Directory(PathBuf::from("/etc/p/./crs"))),
     ("waf.crs", "\"baseline\"", |c| c.waf.crs == CrsSource::Baseline),
@@ -253,6 +330,20 @@ const CASES: &[Case] = &[
     }),
 ];
 
+/// What tables need that the default has none of.
+const EXAMPLES: &[(&str, &str, &str)] = &[
+    ("address_list", "id", "\"office\""),
+    ("address_list", "prefixes", "[\"192.0.2.0/24\"]"),
+    ("break_glass", "id", "\"incident\""),
+    ("break_glass", "prefixes", "[\"192.0.2.0/24\"]"),
+    ("break_glass", "expires", "2030-01-01T00:00:00Z"),
+    ("break_glass", "reason", "\"the office is closed\""),
+    ("break_glass", "ticket", "\"OPS-1\""),
+    ("break_glass", "approved_by", "\"j.doe\""),
+    ("rate_limit", "id", "\"one\""),
+    ("rate_limit", "requests", "10"),
+];
+
 /// A file in which one key has another value.
 fn with(name: &str, value: &str) -> String {
     let (table, key) = name.rsplit_once('.').unwrap_or(("", name));
@@ -265,6 +356,9 @@ fn with(name: &str, value: &str) -> String {
     let put = |entries: &mut Vec<(&str, String)>, key: &'static str, value: String| {
         entries.retain(|(other, _)| *other != key && !(key == "allow_plaintext" && *other == "tls"));
         entries.push((key, value));
+    };
+    let draw = |entries: &[(&str, String)]| {
+        entries.iter().map(|(key, value)| format!("{key} = {value}\n")).collect::<String>()
     };
     let known = schema::find(table, key).unwrap_or_else(|| panic!("{name}")).name;
     let mut head = String::new();
@@ -293,11 +387,17 @@ fn with(name: &str, value: &str) -> String {
             let other = if key == "key" { "certificate" } else { "key" };
             head = format!("[[certificate]]\n{other} = \"x.pem\"\n{key} = {value}\n");
         }
+        "address_list" | "break_glass" | "rate_limit" => {
+            let mut entries: Vec<(&str, String)> = EXAMPLES
+                .iter()
+                .filter(|(of, ..)| *of == table)
+                .map(|(_, key, value)| (*key, (*value).to_owned()))
+                .collect();
+            put(&mut entries, known, value.to_owned());
+            head = format!("[[{table}]]\n{}", draw(&entries));
+        }
         _ => head = format!("[{table}]\n{key} = {value}\n"),
     }
-    let draw = |entries: &[(&str, String)]| {
-        entries.iter().map(|(key, value)| format!("{key} = {value}\n")).collect::<String>()
-    };
     format!("{head}[[upstream]]\n{}[[route]]\n{}", draw(&upstream), draw(&route))
 }
 
@@ -330,6 +430,7 @@ fn every_key_refuses_a_value_of_the_wrong_type_and_out_of_bounds() {
                 bad.extend(["1", "\"\"", "[]"]);
             }
             Kind::Texts | Kind::Paths | Kind::Sockets | Kind::Prefixes => bad.extend(["1", "[1]", "[\"\"]"]),
+            Kind::Moment => bad.extend(["1", "\"2026-12-01T18:00:00Z\"", "2026-12-01T18:00:00"]),
             Kind::Flag => bad.extend(["1", "\"true\""]),
             Kind::Inline(_) => bad.extend(["1", "\"x\""]),
         }

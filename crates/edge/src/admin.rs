@@ -18,6 +18,7 @@ pub(crate) fn answer(edge: &Edge, head: &Head) -> Answer {
         b"/metrics" => {
             edge.metrics.set_buffered_bytes(edge.buffered.used());
             edge.metrics.set_queue_time(edge.load.waited());
+            edge.snapshot().limits.publish();
             Answer::new(200, METRICS, edge.metrics.render().into())
         }
         b"/livez" => text(200, "alive\n"),

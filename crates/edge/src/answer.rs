@@ -17,6 +17,13 @@ use crate::{request_id, snapshot::Snapshot};
 
 pub(crate) use crate::refusal::Refusal;
 
+/// Where a client stands with the limits it has (draft-ietf-httpapi-ratelimit-headers-11).
+pub(crate) const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
+pub(crate) const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// The problem of who has asked too much (the same draft).
+const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
+
 /// How long a client that is still sending its refused body is listened to, so that it gets to read the answer.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -95,12 +102,19 @@ pub(crate) fn over_https(refusal: &Refusal, request_id: &str, snapshot: &Snapsho
 pub(crate) fn over_http(refusal: &Refusal, request_id: &str) -> Reply {
     let status = refusal.status();
     let Ok(code) = StatusCode::from_u16(status) else { return Reply::Drop };
-    let body = json!({
-        "type": "about:blank",
+    let (kind, policies) = match refusal {
+        Refusal::RateLimited(exceeding) => (QUOTA_EXCEEDED, Some([&exceeding.limit])),
+        _ => ("about:blank", None),
+    };
+    let mut body = json!({
+        "type": kind,
         "title": code.canonical_reason().unwrap_or("Refused"),
         "status": status,
         "instance": request_id,
     });
+    if let (Some(body), Some(policies)) = (body.as_object_mut(), policies) {
+        body.insert("violated-policies".to_owned(), json!(policies));
+    }
     let mut answer = Answer::new(status, "application/problem+json", body.to_string().into());
     if let Ok(id) = HeaderValue::from_str(request_id) {
         answer = answer.with(HeaderName::from_static(request_id::FIELD), id);
@@ -123,7 +137,19 @@ pub(crate) fn over_http(refusal: &Refusal, request_id: &str) -> Reply {
         Refusal::CertificateTrustLost => {
             answer = answer.with(header::RETRY_AFTER, HeaderValue::from_static("60"));
         }
-        Refusal::Overloaded | Refusal::Shed => {
+        Refusal::RateLimited(exceeding) | Refusal::TooManyAtOnce(exceeding) => {
+            answer = answer.with(header::RETRY_AFTER, HeaderValue::from(exceeding.retry_after));
+            for (name, value) in exceeding
+                .fields
+                .iter()
+                .flat_map(|(policy, state)| [(RATELIMIT_POLICY, policy), (RATELIMIT, state)])
+            {
+                if let Ok(value) = HeaderValue::from_str(value) {
+                    answer = answer.with(name, value);
+                }
+            }
+        }
+        Refusal::Overloaded | Refusal::Shed | Refusal::LimitStoreAway => {
             answer = answer.with(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         Refusal::Rules(Intervention { disposition: Disposition::Redirect(_, location), .. }) => {

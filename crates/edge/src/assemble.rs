@@ -17,12 +17,14 @@ use portcullis_telemetry::Metrics;
 use portcullis_waf::Program;
 
 use crate::{
+    access::AddressLists,
     clock, codes,
     identity::Identities,
+    limits::RateLimits,
     logs::Logs,
     problem::StartError,
-    snapshot::{Snapshot, Terms},
-    tls,
+    snapshot::{Admission, Snapshot, Terms},
+    store, tls,
     upstream::{self, Upstream},
 };
 
@@ -95,7 +97,7 @@ pub(crate) struct Assembled {
 pub(crate) fn assemble(
     source: &ConfigSource,
     previous: Option<&Snapshot>,
-    metrics: &Metrics,
+    metrics: &Arc<Metrics>,
 ) -> Result<Assembled, StartError> {
     let mut sources = Sources::new();
     let Loaded { config, mut diagnostics } = source.load(&mut sources);
@@ -120,8 +122,12 @@ pub(crate) fn assemble(
             return Err(StartError::Config { sources, diagnostics });
         }
     };
+    let limits =
+        RateLimits::new(&parts.config, parts.store, previous.map(|previous| &previous.limits), metrics);
     let terms = Terms { identities: parts.identities, tls };
-    let snapshot = Arc::new(Snapshot::new(parts.config, terms, program, rule_set, parts.upstreams, logs));
+    let admission = Admission { access: parts.access, limits };
+    let snapshot =
+        Arc::new(Snapshot::new(parts.config, terms, admission, program, rule_set, parts.upstreams, logs));
     Ok(Assembled { snapshot, sources, warnings: diagnostics })
 }
 
@@ -132,6 +138,8 @@ struct Parts {
     tls: Option<tls::Server>,
     rules: Option<(Program, RuleSet)>,
     upstreams: Vec<Arc<Upstream>>,
+    access: AddressLists,
+    store: Option<store::Prepared>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -145,13 +153,16 @@ impl Parts {
         let tls = tls::Server::load(&config.tls, identities.as_ref(), now, &mut diagnostics);
         diagnostics.extend(places_of_logs(&config.log));
         let upstreams = upstream::load_all(&config.upstreams, &mut diagnostics);
+        let access = AddressLists::load(&config, sources, &mut diagnostics);
+        let store = config.rate_limits.store.as_ref();
+        let store = store.and_then(|settings| store::Prepared::read(settings, &mut diagnostics));
         let loaded = match inspects(&config) {
             true => load_rules(&config.waf, base, sources),
             false => LoadedRules::nothing(),
         };
         diagnostics.extend(loaded.diagnostics);
         let rules = loaded.program.map(|program| (program, loaded.rule_set));
-        Self { config, identities, tls, rules, upstreams, diagnostics }
+        Self { config, identities, tls, rules, upstreams, access, store, diagnostics }
     }
 }
 

@@ -7,21 +7,23 @@ use portcullis_policy::Source;
 use tokio::time::timeout;
 
 use crate::{
-    answer::Refusal, connection::proxy_protocol, context::Connection, gate::Head, snapshot::Snapshot,
+    answer::Refusal, connection::proxy_protocol, context::Connection, edge::Edge, gate::Head,
+    snapshot::Snapshot, stages::address,
 };
 
-/// Reads what a trusted proxy says before everything else.
+/// Reads what a trusted proxy says before everything else, and judges the address. From others not a byte is read before.
 ///
 /// # Errors
-/// It says nothing, or nothing that can be understood, in time.
+/// A proxy says nothing, or nothing that can be understood, in time; the address may not come in.
 pub(crate) async fn of_connection(
+    edge: &Edge,
     snapshot: &Snapshot,
     tcp: &mut TcpStream,
     connection: &mut Connection,
     deadline: Duration,
 ) -> Result<(), Refusal> {
     if !snapshot.trust.speaks_proxy_protocol(connection.peer.ip()) {
-        return Ok(());
+        return address::connection(edge, snapshot, connection);
     }
     let header = timeout(deadline, proxy_protocol::read(tcp)).await;
     let header = header.map_err(|_| Refusal::ProxyHeaderTimeout)?;
@@ -29,7 +31,7 @@ pub(crate) async fn of_connection(
         connection.client = SocketAddr::new(client.ip().to_canonical(), client.port());
         connection.source = Source::ProxyProtocol;
     }
-    Ok(())
+    address::connection(edge, snapshot, connection)
 }
 
 /// The connection as one of its requests has it: where a trusted proxy forwards for a client, that client's. Its port is not known

@@ -19,6 +19,13 @@ pub(crate) fn unix_time() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
+/// A Unix time as RFC 3339 in UTC.
+pub(crate) fn rfc3339_of(unix_time: Duration) -> String {
+    let moment =
+        i64::try_from(unix_time.as_secs()).ok().and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
+    moment.map(drawn).unwrap_or_default()
+}
+
 /// The moment `ago` before now as RFC 3339 in UTC.
 pub(crate) fn rfc3339(ago: Duration) -> String {
     drawn(SystemTime::now().checked_sub(ago).unwrap_or(UNIX_EPOCH).into())

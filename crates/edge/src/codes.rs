@@ -32,6 +32,14 @@ pub(crate) const CERTIFICATE_OUTSIDE_DATES: Code = Code("E0930");
 pub(crate) const INCOMPLETE_CHAIN: Code = Code("E0931");
 /// A private key that others can read.
 pub(crate) const EXPOSED_KEY: Code = Code("E0932");
+/// A file of an address list cannot be read.
+pub(crate) const UNREADABLE_LIST: Code = Code("E0920");
+/// A line of such a file is no prefix.
+pub(crate) const BAD_LIST_LINE: Code = Code("E0921");
+/// The store of rate limits cannot be used as it is configured.
+pub(crate) const BAD_STORE: Code = Code("E0922");
+/// A break-glass entry is past its end.
+pub(crate) const BREAK_GLASS_ENDED: Code = Code("W0910");
 /// No Core Rule Set was found.
 pub(crate) const BASELINE_IN_USE: Code = Code("W0902");
 /// The rules' own `SecRuleEngine` is weaker than the configured mode.

@@ -52,10 +52,11 @@ impl ServerApp for Connections {
         let _open = self.edge.metrics.connection();
         let began = Instant::now();
         let limit = snapshot.config.limits.handshake_timeout;
-        let admitted = match client::of_connection(&snapshot, &mut tcp, &mut connection, limit).await {
-            Ok(()) => share(&self.edge, &snapshot, &connection),
-            Err(refusal) => Err(refusal),
-        };
+        let admitted =
+            match client::of_connection(&self.edge, &snapshot, &mut tcp, &mut connection, limit).await {
+                Ok(()) => share(&self.edge, &snapshot, &connection),
+                Err(refusal) => Err(refusal),
+            };
         let _share = match admitted {
             Ok(share) => share,
             Err(refusal) => {

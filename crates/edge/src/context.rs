@@ -8,7 +8,7 @@ use std::{
 use pingora_core::protocols::raw_connect::ProxyDigest;
 use pingora_http::ResponseHeader;
 use portcullis_config::{Route, WafMode};
-use portcullis_policy::Source;
+use portcullis_policy::{Source, rates::Outcome};
 use portcullis_telemetry::{InFlight, TlsFacts};
 use tokio::time::Instant;
 
@@ -104,6 +104,10 @@ pub(crate) struct Context {
     pub(crate) slot: Option<Slot>,
     pub(crate) attempt: Option<Attempt>,
     pub(crate) refusal: Option<Refusal>,
+    /// Index of the break-glass entry that let the request in.
+    pub(crate) break_glass: Option<usize>,
+    /// What the limits said, and the places it holds among requests at once.
+    pub(crate) limits: Outcome,
     /// Counts as active until the context is dropped.
     _in_flight: InFlight,
 }
@@ -127,6 +131,8 @@ impl Context {
             slot: None,
             attempt: None,
             refusal: None,
+            break_glass: None,
+            limits: Outcome::default(),
             _in_flight: edge.metrics.request(),
         }
     }

@@ -6,6 +6,7 @@
 //!
 //! Invariant: not one byte of a request reaches a backend before its inspection has ended.
 
+mod access;
 mod admin;
 mod answer;
 mod assemble;
@@ -20,6 +21,7 @@ mod edge;
 mod gate;
 mod host;
 mod identity;
+mod limits;
 mod listener;
 mod load;
 mod logs;
@@ -35,6 +37,7 @@ mod session;
 mod signals;
 mod snapshot;
 mod stages;
+mod store;
 mod tls;
 mod upstream;
 

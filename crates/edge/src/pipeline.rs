@@ -17,7 +17,7 @@ use crate::{
     context::{Arrival, Context},
     edge::Edge,
     session,
-    stages::{admit, forward, inspect, record, respond},
+    stages::{address, admit, forward, inspect, limit, record, respond},
 };
 
 /// Serves one request after another by the stages.
@@ -196,7 +196,8 @@ impl ProxyHttp for Pipeline {
 /// A request's way to its backend, in reading order.
 async fn request_stages(session: &mut Session, ctx: &mut Context) -> Result<(), Refusal> {
     let snapshot = Arc::clone(&ctx.snapshot);
-    if let Err(refusal) = admit::request(&snapshot, ctx) {
+    let admitted = admit::request(&snapshot, ctx).and_then(|()| address::request(&snapshot, ctx));
+    if let Err(refusal) = admitted {
         inspect::unadmitted(&snapshot, ctx);
         return Err(refusal);
     }
@@ -204,6 +205,7 @@ async fn request_stages(session: &mut Session, ctx: &mut Context) -> Result<(), 
     if ctx.edge.load.pressure().sheds(ctx.identity.is_some()) {
         return Err(Refusal::Shed);
     }
+    limit::request(&snapshot, ctx).await?;
     inspect::head(&snapshot, ctx)?;
     let body = inspect::body(&snapshot, ctx, session).await?;
     if let Some(body) = body.filter(|body| !body.is_empty()) {

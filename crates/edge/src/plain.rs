@@ -65,10 +65,12 @@ impl ServerApp for Plain {
         let mut _share = None;
         if self.purpose == Purpose::Redirect {
             let deadline = limits.handshake_timeout;
-            let admitted = match client::of_connection(&snapshot, &mut tcp, &mut connection, deadline).await {
-                Ok(()) => connection::share(&self.edge, &snapshot, &connection),
-                Err(refusal) => Err(refusal),
-            };
+            let admitted =
+                match client::of_connection(&self.edge, &snapshot, &mut tcp, &mut connection, deadline).await
+                {
+                    Ok(()) => connection::share(&self.edge, &snapshot, &connection),
+                    Err(refusal) => Err(refusal),
+                };
             match admitted {
                 Ok(share) => _share = share,
                 Err(refusal) => {

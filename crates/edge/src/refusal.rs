@@ -5,6 +5,8 @@
 
 use portcullis_waf::{Disposition, Intervention};
 
+use crate::limits::Exceeding;
+
 macro_rules! refusals {
     ($($(#[$doc:meta])* $name:ident $(($held:ty))? => $reason:literal, $status:literal;)*) => {
         /// Why a request or a connection is not served.
@@ -78,9 +80,14 @@ refusals! {
     CustomerPolicy => "customer_policy", 503;
     CustomerNotAllowed => "customer_not_allowed", 403;
     UnknownPath => "unknown_path", 404;
+    AddressDenied => "address_denied", 403;
+    AddressNotAllowed => "address_not_allowed", 403;
     UnmetExpectation => "unmet_expectation", 417;
-    // Load.
+    // Load and limits.
     Shed => "shed", 503;
+    RateLimited(Box<Exceeding>) => "rate_limit", 429;
+    TooManyAtOnce(Box<Exceeding>) => "concurrency_limit", 429;
+    LimitStoreAway => "limit_store_away", 503;
     // The body.
     BodyTooLarge => "body_too_large", 413;
     BodyTimeout => "body_timeout", 408;

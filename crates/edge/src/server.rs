@@ -15,6 +15,7 @@ use tokio::{
 use tracing_subscriber::EnvFilter;
 
 use crate::{
+    access,
     assemble::{Assembled, ConfigSource, assemble},
     clock,
     connection::Connections,
@@ -139,6 +140,7 @@ impl Prepared {
         let proxy = http_proxy(&Arc::new(engine_room(&warnings.snapshot.config)), pipeline);
         let connections = Connections { edge: Arc::clone(&edge), proxy: Arc::new(proxy) };
         services.spawn(tls::watch(Arc::clone(&edge)));
+        services.spawn(access::watch(Arc::clone(&edge)));
         services.spawn(listener::serve("https", https, connections, watch.clone()));
         let redirect = Plain { edge: Arc::clone(&edge), purpose: Purpose::Redirect };
         services.spawn(listener::serve("http", http, redirect, watch));

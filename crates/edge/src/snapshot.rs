@@ -8,7 +8,10 @@ use portcullis_config::{Client, ClientCert, Config, Hsts, Route, WafMode};
 use portcullis_policy::{ForwardedField, NoRoute, PrefixSet, RouteTable, Scope, Trust};
 use portcullis_waf::Program;
 
-use crate::{answer::Refusal, assemble::RuleSet, identity::Identities, logs::Logs, tls, upstream::Upstream};
+use crate::{
+    access::AddressLists, answer::Refusal, assemble::RuleSet, identity::Identities, limits::RateLimits,
+    logs::Logs, tls, upstream::Upstream,
+};
 
 /// Configuration, rules, certificate, backends and logs that belong together.
 #[derive(Debug)]
@@ -22,6 +25,10 @@ pub(crate) struct Snapshot {
     pub(crate) logs: Arc<Logs>,
     /// Who is believed about where requests come from.
     pub(crate) trust: Trust,
+    /// Which addresses may come in.
+    pub(crate) access: AddressLists,
+    /// How much clients may ask.
+    pub(crate) limits: RateLimits,
     /// Value of `Strict-Transport-Security`.
     pub(crate) hsts: HeaderValue,
     asked: Asked,
@@ -37,10 +44,18 @@ pub(crate) struct Terms {
     pub(crate) tls: tls::Server,
 }
 
+/// Who may come in, and how fast.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    pub(crate) access: AddressLists,
+    pub(crate) limits: RateLimits,
+}
+
 impl Snapshot {
     pub(crate) fn new(
         config: Config,
         terms: Terms,
+        admission: Admission,
         program: Program,
         rule_set: RuleSet,
         upstreams: Vec<Arc<Upstream>>,
@@ -52,6 +67,7 @@ impl Snapshot {
             |route: &Route| Scope { hosts: route.hosts.clone(), path_prefix: route.path_prefix.clone() };
         let routes = RouteTable::new(config.routes.iter().map(scope).collect());
         let Terms { identities, tls } = terms;
+        let Admission { access, limits } = admission;
         let asked = Asked::new(&config);
         Self {
             config,
@@ -62,6 +78,8 @@ impl Snapshot {
             rule_set,
             logs,
             trust,
+            access,
+            limits,
             hsts,
             routes,
             upstreams,

@@ -121,6 +121,15 @@ pub struct Outcome {
     pub places: Vec<Place>,
 }
 
+impl Outcome {
+    /// Others have counted too, and less remains.
+    pub fn lower(&mut self, limit: usize, remaining: u32) {
+        for standing in self.standings.iter_mut().filter(|standing| standing.limit == limit) {
+            standing.remaining = standing.remaining.min(remaining);
+        }
+    }
+}
+
 /// All limits of an edge with their counts.
 #[derive(Debug)]
 pub struct Limits {

@@ -72,6 +72,12 @@ pub struct AccessRecord {
     /// Why the edge refused, one of its closed set of reasons.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<&'static str>,
+    /// The break-glass entry that let the request in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub break_glass: Option<String>,
+    /// Limits in shadow mode that would have refused it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shadow_limits: Vec<String>,
     /// What the engine said; absent where it did not run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waf: Option<WafFacts>,
@@ -167,6 +173,8 @@ impl AccessRecord {
             parameters: Vec::new(),
             status: None,
             refusal: None,
+            break_glass: None,
+            shadow_limits: Vec::new(),
             waf: None,
             bytes_in: 0,
             bytes_out: 0,

@@ -10,7 +10,7 @@ pub mod redact;
 mod writer;
 
 pub use access::{AccessRecord, RecordKind, TlsFacts, UpstreamFacts, WafFacts};
-pub use metrics::{Build, InFlight, Metrics, RequestFacts};
+pub use metrics::{Build, InFlight, Metrics, RateLimitCounters, RequestFacts};
 pub use writer::{Target, Writer};
 
 pub use prometheus::{Error as MetricsError, IntCounter};

@@ -82,6 +82,37 @@ pub struct Metrics {
     reload_success: IntGauge,
     reload_timestamp: Gauge,
     log_dropped: IntCounterVec,
+    address_lists: IntCounterVec,
+    break_glass: IntCounterVec,
+    rate_limited: IntCounterVec,
+    rate_limit_forgotten: IntCounterVec,
+    limit_store_up: IntGauge,
+    limit_store_failures: IntCounter,
+}
+
+/// The counters of one limit.
+#[derive(Clone, Debug)]
+pub struct RateLimitCounters {
+    refused: IntCounter,
+    shadowed: IntCounter,
+    forgotten: IntCounter,
+}
+
+impl RateLimitCounters {
+    /// It refused a request.
+    pub fn refused(&self) {
+        self.refused.inc();
+    }
+
+    /// It would have refused a request, but only tells.
+    pub fn shadowed(&self) {
+        self.shadowed.inc();
+    }
+
+    /// So many more keys were forgotten before their quota had recovered.
+    pub fn forgotten(&self, keys: u64) {
+        self.forgotten.inc_by(keys);
+    }
 }
 
 /// Something that is going on; it is over when this is dropped.
@@ -196,6 +227,34 @@ impl Metrics {
                 "When the running configuration took effect, Unix time",
             )?,
             log_dropped: make.counters("portcullis_log_dropped_total", "Records lost", &["sink"])?,
+            address_lists: make.counters(
+                "portcullis_address_list_reads_total",
+                "Address lists read anew because a file of theirs changed",
+                &["result"],
+            )?,
+            break_glass: make.counters(
+                "portcullis_break_glass_uses_total",
+                "Connections and requests that a break-glass entry let in",
+                &["entry"],
+            )?,
+            rate_limited: make.counters(
+                "portcullis_rate_limited_total",
+                "Requests that a limit refused, or would have in shadow mode",
+                &["limit", "decision"],
+            )?,
+            rate_limit_forgotten: make.counters(
+                "portcullis_rate_limit_keys_forgotten_total",
+                "Keys of a limit that made room for others before their quota had recovered",
+                &["limit"],
+            )?,
+            limit_store_up: make.gauge(
+                "portcullis_limit_store_up",
+                "1 while limits are counted with other edges, 0 while they hold for this edge alone or there is no store",
+            )?,
+            limit_store_failures: make.counter(
+                "portcullis_limit_store_failures_total",
+                "Requests that the store of rate limits did not answer in time",
+            )?,
             registry: make.registry,
         }))
     }
@@ -331,6 +390,36 @@ impl Metrics {
     pub fn reload_failed(&self) {
         self.reloads.with_label_values(&["failed"]).inc();
         self.reload_success.set(0);
+    }
+
+    /// An address list was read anew: `ok` or `failed`.
+    pub fn address_list(&self, result: &'static str) {
+        self.address_lists.with_label_values(&[result]).inc();
+    }
+
+    /// A break-glass entry let somebody in.
+    pub fn break_glass(&self, entry: &str) {
+        self.break_glass.with_label_values(&[entry]).inc();
+    }
+
+    /// The counters of a limit of the configuration.
+    #[must_use]
+    pub fn rate_limit(&self, id: &str) -> RateLimitCounters {
+        RateLimitCounters {
+            refused: self.rate_limited.with_label_values(&[id, "refuse"]),
+            shadowed: self.rate_limited.with_label_values(&[id, "shadow"]),
+            forgotten: self.rate_limit_forgotten.with_label_values(&[id]),
+        }
+    }
+
+    /// The store of rate limits is there or away.
+    pub fn limit_store_up(&self, up: bool) {
+        self.limit_store_up.set(up.into());
+    }
+
+    /// The store of rate limits did not answer a request in time.
+    pub fn limit_store_failed(&self) {
+        self.limit_store_failures.inc();
     }
 
     /// The counter for a [`crate::Writer`] called `sink`.

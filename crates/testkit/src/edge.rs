@@ -276,6 +276,12 @@ impl Edge {
         self.config.https
     }
 
+    /// Its admin listener, where it has one.
+    #[must_use]
+    pub fn admin(&self) -> Option<SocketAddr> {
+        self.config.admin
+    }
+
     /// The authority that signed its certificate, as a file for `curl --cacert`.
     ///
     /// # Errors

@@ -3,9 +3,9 @@
 use portcullis_diag::{Label, Span, closest};
 use toml::de::DeTable;
 
-use super::{clients, rules};
+use super::{admission, clients, rules};
 use crate::{
-    Host, Limits, Pki, Route, Transport, Upstream, UpstreamHttp, Waf, WafMode, codes, names,
+    AddressList, Host, Limits, Pki, Route, Transport, Upstream, UpstreamHttp, Waf, WafMode, codes, names,
     written::{Found, Reader, Section},
 };
 
@@ -40,6 +40,7 @@ pub(crate) fn upstreams(root: &DeTable<'_>, reader: &mut Reader<'_>) -> Vec<Upst
 /// What routes refer to.
 pub(crate) struct Site<'a> {
     pub(crate) upstreams: &'a [Upstream],
+    pub(crate) lists: &'a [AddressList],
     pub(crate) waf: &'a Waf,
     pub(crate) limits: &'a Limits,
     pub(crate) pki: &'a Pki,
@@ -47,7 +48,7 @@ pub(crate) struct Site<'a> {
 }
 
 pub(crate) fn routes(root: &DeTable<'_>, reader: &mut Reader<'_>, site: &Site<'_>) -> Vec<Route> {
-    let Site { upstreams, waf, limits, .. } = *site;
+    let Site { upstreams, lists, waf, limits, .. } = *site;
     let mut routes = Vec::new();
     let mut ids = Ids::new("route");
     let mut seen: Vec<(String, String, Option<Span>)> = Vec::new();
@@ -61,6 +62,7 @@ pub(crate) fn routes(root: &DeTable<'_>, reader: &mut Reader<'_>, site: &Site<'_
         let customers = clients::customers(reader, section, site, client_cert, &hosts);
         let mode = mode(reader, section, waf);
         let body_limit = body_limit(reader, section, limits);
+        let access = admission::access(section, reader, lists);
         let route = Route {
             id,
             hosts: Vec::new(),
@@ -69,6 +71,7 @@ pub(crate) fn routes(root: &DeTable<'_>, reader: &mut Reader<'_>, site: &Site<'_
             client_cert,
             customers,
             waf: mode,
+            access,
             body_bytes: body_limit,
         };
         routes.extend(by_kind_of_host(&route, hosts));
@@ -277,17 +280,17 @@ fn ids_span(root: &DeTable<'_>, reader: &Reader<'_>, id: &str) -> Option<Span> {
 }
 
 /// Ids given so far, to find the second of a kind.
-pub(super) struct Ids {
+pub(crate) struct Ids {
     table: &'static str,
     taken: Vec<Found<String>>,
 }
 
 impl Ids {
-    pub(super) fn new(table: &'static str) -> Self {
+    pub(crate) fn new(table: &'static str) -> Self {
         Self { table, taken: Vec::new() }
     }
 
-    pub(super) fn read(&mut self, reader: &mut Reader<'_>, section: Section<'_>) -> String {
+    pub(crate) fn read(&mut self, reader: &mut Reader<'_>, section: Section<'_>) -> String {
         let Some(id) = reader.text(section, "id") else { return String::new() };
         let table = self.table;
         if let Err(problem) = names::id(&id.value) {

@@ -173,6 +173,29 @@ impl Reader<'_> {
             .collect()
     }
 
+    /// A moment as Unix time. A date alone, or a time of nowhere, is none.
+    pub(crate) fn moment(&mut self, section: Section<'_>, name: &str) -> Option<Found<Duration>> {
+        let (key, found) = self.value(section, name)?;
+        let moment = match &found.value {
+            DeValue::Datetime(written) => scalar::moment(written),
+            _ => None,
+        };
+        if moment.is_none() {
+            self.wrong_type(key, &found.value, found.span);
+            if let Some(diagnostic) = self.diagnostics.last_mut() {
+                diagnostic
+                    .help
+                    .push(String::from("write date, time and offset, without quotes: 2026-12-01T18:00:00Z"));
+            }
+        }
+        Some(Found { value: moment?, span: found.span })
+    }
+
+    /// A list of files, relative ones joined to the directory of the file.
+    pub(crate) fn paths(&mut self, section: Section<'_>, name: &str) -> Vec<PathBuf> {
+        self.patterns(section, name).into_iter().map(PathBuf::from).collect()
+    }
+
     /// A list of addresses and prefixes.
     pub(crate) fn prefixes(&mut self, section: Section<'_>, name: &str) -> Vec<IpNet> {
         let Some((key, found)) = self.value(section, name) else { return Vec::new() };

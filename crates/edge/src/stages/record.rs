@@ -99,6 +99,9 @@ pub(crate) fn request(session: &Session, ctx: &mut Context) {
         record.customer = Some(identity.id.as_str().to_owned());
         record.certificate = Some(identity.serial().to_owned());
     }
+    let entry = ctx.break_glass.and_then(|index| ctx.snapshot.config.break_glass.get(index));
+    record.break_glass = entry.map(|entry| entry.id.clone());
+    record.shadow_limits = ctx.snapshot.limits.ids(&ctx.limits.shadow);
     record.bytes_out = session.body_bytes_sent() as u64;
     let mut report = None;
     if let Some(inspection) = ctx.inspection.take() {

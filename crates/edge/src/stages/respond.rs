@@ -129,6 +129,11 @@ pub(crate) fn fields(
     for name in HOP_BY_HOP {
         response.remove_header(name);
     }
+    if let Some((policy, state)) = snapshot.limits.fields(&ctx.limits.standings) {
+        // Beside the backend's own: both are lists.
+        response.append_header(answer::RATELIMIT_POLICY, policy)?;
+        response.append_header(answer::RATELIMIT, state)?;
+    }
     if session.req_header().version == Version::HTTP_10 {
         // A 1.0 client knows no chunks (RFC 9112, section 6.1): the end of the connection is the end of the answer.
         if response.headers.contains_key(header::TRANSFER_ENCODING) {

@@ -9,6 +9,8 @@ mod floods;
 mod gate;
 mod hostile_backends;
 mod lenient;
+mod limits;
+mod lists;
 mod operation;
 mod plain;
 mod site;

@@ -7,8 +7,8 @@ use std::{
 };
 
 use portcullis_config::{
-    AuditScope, CertificateFiles, Config, CrsSource, Hsts, Limits, Listen, Loaded, Log, Pki, Route, Sink,
-    Tls, Transport, Upstream, UpstreamHttp, Waf, WafMode,
+    Access, AuditScope, CertificateFiles, Config, CrsSource, Hsts, Limits, Listen, Loaded, Log, Pki,
+    RateLimits, Route, Sink, Tls, Transport, Upstream, UpstreamHttp, Waf, WafMode,
 };
 use portcullis_edge::{ConfigSource, Running, StartError};
 use portcullis_testkit::{Authority, Client, Journal, RecordingUpstream};
@@ -87,8 +87,13 @@ impl Site {
 
     /// A client that trusts the edge.
     pub(crate) fn client(&self) -> Client {
+        self.client_of(NAME)
+    }
+
+    /// A client whose handshake is for this host.
+    pub(crate) fn client_of(&self, host: &str) -> Client {
         let address = self.running().addresses().https[0];
-        Client::tls(address, &self.authority, NAME).timeout(Duration::from_secs(20))
+        Client::tls(address, &self.authority, host).timeout(Duration::from_secs(20))
     }
 
     pub(crate) fn plain_client(&self) -> Client {
@@ -172,6 +177,7 @@ pub(crate) fn route(id: &str, hosts: &[&str], path_prefix: &str, upstream: &str)
         client_cert: None,
         customers: Vec::new(),
         waf: WafMode::Block,
+        access: Access::default(),
         body_bytes: 8 << 20,
     }
 }
@@ -227,6 +233,10 @@ fn config(dir: &Path, backend: &RecordingUpstream) -> Config {
             trusted_proxies: Vec::new(),
             forwarded_field: portcullis_config::ForwardedField::XForwardedFor,
         },
+        access: Access::default(),
+        address_lists: Vec::new(),
+        break_glass: Vec::new(),
+        rate_limits: RateLimits { ipv4_prefix: 32, ipv6_prefix: 64, store: None, limits: Vec::new() },
         waf: Waf {
             mode: WafMode::Block,
             engine: Some(dir.join("rules.conf")),

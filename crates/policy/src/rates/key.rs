@@ -40,7 +40,7 @@ pub struct Subject<'a> {
     /// Id of the route.
     pub route: &'a str,
     /// The first value of a header field by its name in lower case.
-    pub header: &'a dyn Fn(&str) -> Option<&'a [u8]>,
+    pub header: &'a (dyn Fn(&str) -> Option<&'a [u8]> + Sync),
 }
 
 impl std::fmt::Debug for Subject<'_> {

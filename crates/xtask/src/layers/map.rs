@@ -61,7 +61,7 @@ pub(crate) const LAYERS: &[Layer] = &[
 pub(crate) const TEST_SUPPORT: &[&str] = &["vectors", "testkit"];
 
 /// Crates that the benchmarks of the root package time by themselves.
-pub(crate) const BENCHED: &[&str] = &["transform", "body", "injection"];
+pub(crate) const BENCHED: &[&str] = &["transform", "body", "injection", "policy"];
 
 /// Crates of others, by the beginning of their names, that only some of ours may depend on outside of tests.
 pub(crate) const RESERVED: &[(&str, &[&str])] = &[
