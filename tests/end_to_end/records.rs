@@ -57,6 +57,31 @@ fn no_record_holds_a_value_that_was_sent() {
 }
 
 #[test]
+fn a_request_that_causes_too_much_work_is_refused_counted_and_logged() {
+    for (action, status) in [("refuse", 403), ("detect", 200)] {
+        let admin = free_port();
+        let house = house(|config| {
+            config.admin = Some(admin);
+            config.waf = format!("work_budget = 20_000\nwork_spent = \"{action}\"");
+        });
+        assert_eq!(house.edge.client().get("/?q=short").unwrap().status, 200);
+        let long =
+            post("/", "application/x-www-form-urlencoded", &format!("q={}", "select union ".repeat(2_000)));
+        assert_eq!(house.edge.client().exchange(&long).unwrap().status, status, "{action}");
+        let line = house.edge.access().wait_for(|line| line["waf"]["work_spent"] == true).unwrap();
+        assert_eq!(line["status"], status);
+        assert_eq!(
+            line["refusal"],
+            if status == 403 { "work_budget".into() } else { serde_json::Value::Null }
+        );
+        let event = house.edge.audit().wait_for(|event| event["work_spent"] == true).unwrap();
+        assert_eq!(event["blocked"], status == 403, "{event}");
+        let metrics = Client::plain(admin).get("/metrics").unwrap().text();
+        assert!(metrics.contains("portcullis_waf_work_spent_total{route=\"r0\"} 1"), "{metrics}");
+    }
+}
+
+#[test]
 fn metrics_and_readiness_are_served_on_the_admin_listener_alone() {
     let admin = free_port();
     let house = house(|config| config.admin = Some(admin));

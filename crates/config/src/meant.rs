@@ -365,6 +365,26 @@ pub struct Waf {
     pub include_after: Vec<String>,
     /// Whether response phases run.
     pub inspect_responses: bool,
+    /// Most work that the engine does for one request; unbounded without.
+    pub work_budget: Option<WorkBudget>,
+}
+
+/// Most work that the engine does for one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkBudget {
+    /// About one for a byte that goes through one automaton. The same request takes the same number on every machine.
+    pub units: u64,
+    /// What happens to a request that needs more.
+    pub action: WorkSpent,
+}
+
+/// What happens to a request that needs more work than it may cause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkSpent {
+    /// It is refused, where the engine blocks.
+    Refuse,
+    /// It goes on without further inspection, which is counted and logged.
+    Detect,
 }
 
 /// Records.

@@ -498,6 +498,20 @@ pub const KEYS: &[Key] = {
         key("waf", "include_before", Paths, Default("[]"), "SecLang files read before the rule set"),
         key("waf", "include_after", Paths, Default("[]"), "SecLang files read after it"),
         key("waf", "inspect_responses", Flag, Default("true"), "whether answers are inspected"),
+        key(
+            "waf",
+            "work_budget",
+            Count(0, 10_000_000_000),
+            Default("200_000_000"),
+            "units of work for one request; 0 is no bound",
+        ),
+        key(
+            "waf",
+            "work_spent",
+            Choice(&["refuse", "detect"]),
+            Default("\"refuse\""),
+            "what happens to a request that needs more",
+        ),
         key("log", "access", WordOrPath(SINKS), Default("\"stdout\""), "one line for each request"),
         key("log", "audit", WordOrPath(SINKS), Default("\"stdout\""), "one event for each refusal"),
         key(

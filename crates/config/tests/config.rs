@@ -8,7 +8,7 @@ use std::{
 
 use portcullis_config::{
     AuditScope, ClientCert, Config, CrsSource, ForwardedField, Loaded, RateKey, Sink, Surroundings,
-    Transport, UpstreamHttp, WafMode, codes, load,
+    Transport, UpstreamHttp, WafMode, WorkSpent, codes, load,
     schema::{self, Absent, Kind},
 };
 use portcullis_diag::{Sources, render};
@@ -278,6 +278,10 @@ const CASES: &[Case] = &[
         c.waf.include_after == ["/b.conf", "/etc/p/c.conf"]
     }),
     ("waf.inspect_responses", "false", |c| !c.waf.inspect_responses),
+    ("waf.work_budget", "5", |c| c.waf.work_budget.is_some_and(|budget| budget.units == 5)),
+    ("waf.work_spent", "\"detect\"", |c| {
+        c.waf.work_budget.is_some_and(|budget| budget.action == WorkSpent::Detect)
+    }),
     ("log.access", "\"logs/access.log\"", |c| {
         c.log.access == Sink::File(PathBuf::from("/etc/p/logs/access.log"))
     }),

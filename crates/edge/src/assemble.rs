@@ -81,6 +81,17 @@ pub fn check(config_path: &Path) -> (Sources, Vec<Diagnostic>) {
     (sources, loaded.diagnostics)
 }
 
+/// The rules of a configuration, as an edge would run them; its certificates and logs are not looked at.
+#[must_use]
+pub fn configured_rules(config_path: &Path, sources: &mut Sources) -> LoadedRules {
+    let source = ConfigSource::file(config_path);
+    let loaded = source.load(sources);
+    match loaded.config {
+        Some(config) => load_rules(&config.waf, source.base(), sources),
+        None => LoadedRules { program: None, diagnostics: loaded.diagnostics, ..LoadedRules::nothing() },
+    }
+}
+
 /// A new snapshot and the warnings that came with it.
 #[derive(Debug)]
 pub(crate) struct Assembled {

@@ -41,7 +41,7 @@ mod store;
 mod tls;
 mod upstream;
 
-pub use assemble::{ConfigSource, FileLoader, LoadedRules, RuleSet, check, load_rules};
+pub use assemble::{ConfigSource, FileLoader, LoadedRules, RuleSet, check, configured_rules, load_rules};
 pub use demo_backend::{DemoBackend, DemoOptions, demo_backend};
 pub use problem::StartError;
 pub use server::{Addresses, RunOptions, Running, run, start};

@@ -95,6 +95,7 @@ refusals! {
     Overloaded => "overloaded", 503;
     // The rules.
     Rules(Intervention) => "waf", 403;
+    WorkBudget => "work_budget", 403;
     EnginePanic => "engine_panic", 500;
     AnswerTooLong => "answer_too_long", 502;
     // The backend.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 use ipnet::IpNet;
-use portcullis_config::{Client, ClientCert, Config, Hsts, Route, WafMode};
+use portcullis_config::{Client, ClientCert, Config, Hsts, Route, WafMode, WorkSpent};
 use portcullis_policy::{ForwardedField, NoRoute, PrefixSet, RouteTable, Scope, Trust};
 use portcullis_waf::Program;
 
@@ -169,6 +169,14 @@ pub(crate) fn engine_mode(mode: WafMode) -> portcullis_waf::Mode {
         WafMode::Block => portcullis_waf::Mode::Block,
         WafMode::Detect => portcullis_waf::Mode::Detect,
         WafMode::Off => portcullis_waf::Mode::Off,
+    }
+}
+
+/// The engine's word for what happens to a request beyond its budget.
+pub(crate) fn when_spent(action: WorkSpent) -> portcullis_waf::WhenSpent {
+    match action {
+        WorkSpent::Refuse => portcullis_waf::WhenSpent::Refuse,
+        WorkSpent::Detect => portcullis_waf::WhenSpent::Detect,
     }
 }
 

@@ -123,6 +123,9 @@ pub struct WafFacts {
     pub rules: Vec<u64>,
     /// Whether the request was refused by it.
     pub blocked: bool,
+    /// Whether the budget of work was used up, so that not everything was inspected.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub work_spent: bool,
 }
 
 /// What a backend did.

@@ -66,6 +66,7 @@ pub struct Metrics {
     refusals: IntCounterVec,
     waf_decisions: IntCounterVec,
     waf_rule_matches: IntCounterVec,
+    waf_work_spent: IntCounterVec,
     waf_rule_series: RwLock<HashSet<(u64, Box<str>)>>,
     waf_eval: Histogram,
     upstream_requests: IntCounterVec,
@@ -170,6 +171,11 @@ impl Metrics {
                 "portcullis_waf_rule_matches_total",
                 "Rules with log that matched",
                 &["rule_id", "route"],
+            )?,
+            waf_work_spent: make.counters(
+                "portcullis_waf_work_spent_total",
+                "Requests that used up their budget of work, so that not all of them was inspected",
+                &["route"],
             )?,
             waf_rule_series: RwLock::default(),
             waf_eval: make.histogram(
@@ -306,6 +312,11 @@ impl Metrics {
     /// The engine decided: `pass`, `detect` (would have been refused) or `block`.
     pub fn waf_decision(&self, route: Option<&str>, action: &'static str) {
         self.waf_decisions.with_label_values(&[route.unwrap_or(NO_ROUTE), action]).inc();
+    }
+
+    /// A request used up its budget of work.
+    pub fn waf_work_spent(&self, route: Option<&str>) {
+        self.waf_work_spent.with_label_values(&[route.unwrap_or(NO_ROUTE)]).inc();
     }
 
     /// A rule with `log` matched. The first 4096 pairs of rule and route have their own series.

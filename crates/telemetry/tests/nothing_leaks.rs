@@ -40,6 +40,7 @@ fn record(target: &[u8], host: &[u8], method: &[u8]) -> AccessRecord {
         outbound_score: None,
         rules: (0..200).collect(),
         blocked: true,
+        work_spent: false,
     });
     record.duration = Duration::from_micros(1500);
     record.upstream = Some(UpstreamFacts { id: String::from("demo"), ..UpstreamFacts::default() });

@@ -57,6 +57,8 @@ pub struct EdgeConfig {
     pub routes: Vec<(String, String)>,
     /// Lines put into the table `[limits]`.
     pub limits: String,
+    /// Lines put into the table `[waf]`.
+    pub waf: String,
     /// Text put at the end, for keys that have no field here.
     pub tail: String,
     /// Further files beside `config.toml`, which only their owner may read.
@@ -117,6 +119,7 @@ impl Default for EdgeConfig {
             backends: Vec::new(),
             routes: Vec::new(),
             limits: String::new(),
+            waf: String::new(),
             tail: String::new(),
             files: Vec::new(),
             environment: Vec::new(),
@@ -147,7 +150,7 @@ impl EdgeConfig {
         let _ = writeln!(text, "\n[tls]\ncertificate = {}\nkey = {}", file("edge.pem"), file("edge.key"));
         let _ = writeln!(text, "\n[limits]\n{}", self.limits);
         let _ = writeln!(text, "\n[waf]\nmode = \"{}\"\ncrs = {}", self.mode, toml_string(&self.crs));
-        let _ = writeln!(text, "paranoia = {0}\ndetection_paranoia = {0}", self.paranoia);
+        let _ = writeln!(text, "paranoia = {0}\ndetection_paranoia = {0}\n{1}", self.paranoia, self.waf);
         if !self.before.is_empty() {
             let _ = writeln!(text, "include_before = [{}]", file("before.conf"));
         }

@@ -27,7 +27,7 @@ pub use matches::Matches;
 pub use state::Processor;
 pub use transaction::{
     Clock, Connection, Disposition, Header, Intervention, MatchedRule, MatchedTarget, Mode, Report,
-    RequestHead, Targets, Transaction, Verdict,
+    RequestHead, Targets, Transaction, Verdict, WhenSpent,
 };
 
 use portcullis_diag::{Diagnostic, Sources};

@@ -32,5 +32,8 @@ pub const VALUE_IN_REPORT: usize = 8192;
 /// Names of values that `sanitise*` may hide in one transaction; beyond that none is shown.
 pub const HIDDEN: usize = 1024;
 
+/// Units of work that a value costs whatever its length, each time an operator or a sieve looks at it.
+pub const WORK_PER_VALUE: u64 = 16;
+
 /// Links of one chain.
 pub const CHAIN: usize = 64;

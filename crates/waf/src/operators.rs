@@ -178,6 +178,16 @@ pub trait Operate: std::fmt::Debug + Send + Sync {
         false
     }
 
+    /// Units of work that one byte of a value costs it.
+    fn weight(&self) -> u32 {
+        1
+    }
+
+    /// Bytes of its automata and phrases, as far as they are worth counting.
+    fn memory(&self) -> usize {
+        0
+    }
+
     /// The pattern of an operator that may have to backtrack, for `rules check`.
     fn backtracking_pattern(&self) -> Option<&[u8]> {
         None

@@ -153,6 +153,18 @@ impl Pattern {
         matches!(self.engine, Engine::Backtracking { .. })
     }
 
+    /// Bytes of its automata, caches that searches fill not counted.
+    pub(crate) fn memory(&self) -> usize {
+        let automata = match &self.engine {
+            Engine::Whole => 0,
+            Engine::Linear { regex, quick } => {
+                regex.memory_usage() + quick.as_ref().map_or(0, |quick| quick.memory_usage())
+            }
+            Engine::Backtracking { superset, .. } => superset.memory_usage(),
+        };
+        self.source.len() + automata
+    }
+
     /// Whether it matches anywhere.
     ///
     /// # Errors

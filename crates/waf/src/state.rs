@@ -12,6 +12,7 @@ mod response;
 mod time;
 mod value;
 mod variables;
+mod work;
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,6 +26,7 @@ pub(crate) use response::Response;
 pub(crate) use time::Moment;
 pub(crate) use value::Value;
 pub(crate) use variables::Variables;
+pub(crate) use work::Work;
 
 use crate::{
     collections::{Collections, Kind},
@@ -75,6 +77,8 @@ pub(crate) struct State {
     pub(crate) rule: Option<RuleId>,
     /// `HIGHEST_SEVERITY`; 255 until a rule with a severity matched. A lower number is worse (trap 57).
     pub(crate) highest_severity: u8,
+    /// What may still be done for this transaction.
+    pub(crate) work: Work,
     /// `MSC_PCRE_LIMITS_EXCEEDED`
     pub(crate) pattern_limits: bool,
     /// `MSC_PCRE_ERROR`
@@ -115,6 +119,7 @@ impl State {
             geo: Vec::new(),
             rule: None,
             highest_severity: 255,
+            work: Work::unlimited(),
             pattern_limits: false,
             pattern_error: false,
         }

@@ -63,6 +63,16 @@ pub struct RequestHead<'a> {
     pub headers: &'a [Header<'a>],
 }
 
+/// What happens to a request that has used up its work ([`Transaction::limit_work`]). Either way nothing more of it is inspected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenSpent {
+    /// It is refused, by the engine itself: rule 0, status 403.
+    #[default]
+    Refuse,
+    /// It goes on uninspected, and the report says so.
+    Detect,
+}
+
 /// What a phase decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -191,6 +201,10 @@ pub struct Report {
     pub inbound_score: Option<i64>,
     /// `TX:BLOCKING_OUTBOUND_ANOMALY_SCORE` or `TX:OUTBOUND_ANOMALY_SCORE`, if set.
     pub outbound_score: Option<i64>,
+    /// Units of work that were used, phase 5 not counted.
+    pub work: u64,
+    /// Whether the work was used up, so that not everything was inspected.
+    pub work_spent: bool,
     /// Whether the audit log wants this transaction (`SecAuditEngine`, relevant status, `ctl:auditEngine`).
     pub audit_wanted: bool,
 }
@@ -202,6 +216,9 @@ pub struct Report {
 pub struct Transaction {
     run: Run,
 }
+
+/// Units of work for a byte of a body that is parsed.
+const PARSING: u32 = 4;
 
 impl Transaction {
     /// Begins. `mode` may weaken what the rules say (`SecRuleEngine`), never strengthen it: `Off` there stays off.
@@ -219,6 +236,18 @@ impl Transaction {
     /// Keeps expanded `msg` and `logdata` in the report. They hold request values: for the conformance runner and `rules test` only.
     pub fn keep_values(&mut self) {
         self.run.keep_values();
+    }
+
+    /// Bounds the work of phases 1 to 4, in units: about one for a byte that goes through one automaton. Unlimited when nothing is said.
+    pub fn limit_work(&mut self, units: u64, when_spent: WhenSpent) {
+        self.run.state.work.limit(units);
+        self.run.when_spent = when_spent;
+    }
+
+    /// Whether the work was used up: if the request was refused by rule 0, that is why.
+    #[must_use]
+    pub fn work_is_spent(&self) -> bool {
+        self.run.exhausted
     }
 
     /// Phase 1.
@@ -277,6 +306,7 @@ impl Transaction {
             state.body.processor = state.controls.processor.or(state.body.processor);
             let content_type = state.request.header(b"content-type").cloned().unwrap_or_default();
             let program = Arc::clone(&state.program);
+            state.work.charge_value(held.len(), PARSING);
             state.body.read(held, &content_type, program.settings());
             if state.body.beyond_limit && self.rejects_long_request() {
                 let refused = self.run.refuse(2, 413);
@@ -335,6 +365,7 @@ impl Transaction {
 
     /// Phase 5. Persistent collections need no writing back: every change was made at once.
     pub fn finish(mut self) -> Report {
+        let (work, work_spent) = (self.run.state.work.used(), self.run.exhausted);
         // What phase 5 decides comes too late; the verdict is that of the phases before.
         let _ = self.run.phase(5);
         let (state, mut matched, intervention, enforced, audited) = self.run.outcome();
@@ -354,7 +385,7 @@ impl Transaction {
         let audit_wanted = match state.controls.audit_engine {
             AuditEngine::On => true,
             AuditEngine::Off => false,
-            AuditEngine::RelevantOnly => audited || enforced || relevant,
+            AuditEngine::RelevantOnly => audited || enforced || relevant || work_spent,
         };
         Report {
             inbound_score: score([b"blocking_inbound_anomaly_score", b"anomaly_score"]),
@@ -362,6 +393,8 @@ impl Transaction {
             matched,
             intervention,
             enforced,
+            work,
+            work_spent,
             audit_wanted,
         }
     }

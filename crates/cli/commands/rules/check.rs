@@ -62,7 +62,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
 }
 
 /// As an edge would run them. The highest paranoia level keeps every rule in play.
-fn settings(paths: &[PathBuf]) -> Waf {
+pub(super) fn settings(paths: &[PathBuf]) -> Waf {
     let (crs, files) = match paths {
         [only] if is_rule_set(only) => (CrsSource::Directory(only.clone()), Vec::new()),
         paths => (CrsSource::None, paths.iter().flat_map(|path| patterns(path)).collect()),
@@ -78,6 +78,7 @@ fn settings(paths: &[PathBuf]) -> Waf {
         include_before: Vec::new(),
         include_after: files,
         inspect_responses: true,
+        work_budget: None,
     }
 }
 

@@ -4,7 +4,7 @@ use portcullis_diag::Label;
 use toml::de::DeTable;
 
 use crate::{
-    AuditScope, CrsSource, Log, Sink, Waf, WafMode, codes,
+    AuditScope, CrsSource, Log, Sink, Waf, WafMode, WorkBudget, WorkSpent, codes,
     written::{Found, Reader, Section, WordOrPath},
 };
 
@@ -44,8 +44,21 @@ pub(crate) fn waf(root: &DeTable<'_>, reader: &mut Reader<'_>) -> Waf {
         include_before: reader.patterns(section, "include_before"),
         include_after: reader.patterns(section, "include_after"),
         inspect_responses: reader.flag(section, "inspect_responses"),
+        work_budget: work_budget(reader, section),
     }
 }
+
+fn work_budget(reader: &mut Reader<'_>, section: Section<'_>) -> Option<WorkBudget> {
+    let units = reader.count(section, "work_budget").map_or(DEFAULT_WORK, |found| found.value);
+    let action = match reader.choice(section, "work_spent").map(|found| found.value) {
+        Some("detect") => WorkSpent::Detect,
+        _ => WorkSpent::Refuse,
+    };
+    (units > 0).then_some(WorkBudget { units, action })
+}
+
+/// Of a request that the reader could not make out the budget of.
+const DEFAULT_WORK: u64 = 200_000_000;
 
 /// `mode` of `[waf]` or of a route.
 pub(crate) fn mode(reader: &mut Reader<'_>, section: Section<'_>) -> Option<Found<WafMode>> {

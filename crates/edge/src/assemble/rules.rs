@@ -305,6 +305,7 @@ mod tests {
                 include_before: Vec::new(),
                 include_after: Vec::new(),
                 inspect_responses: true,
+                work_budget: None,
             };
             let loaded = load_rules(&waf, place.path(), &mut Sources::new());
             let found = loaded.diagnostics.iter().any(|diagnostic| diagnostic.code == codes::WEAKER_ENGINE);

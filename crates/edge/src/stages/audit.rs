@@ -20,7 +20,9 @@ const MOST_TARGETS: usize = 64;
 
 /// Whether the scope asks for this one.
 pub(super) fn is_wanted(scope: AuditScope, report: &Report, refusal: Option<&Refusal>) -> bool {
-    let rules_refused = report.intervention.is_some() || matches!(refusal, Some(Refusal::Rules(_)));
+    let rules_refused = report.intervention.is_some()
+        || report.work_spent
+        || matches!(refusal, Some(Refusal::Rules(_) | Refusal::WorkBudget));
     match scope {
         AuditScope::All => true,
         // `SecAuditEngine Off` and its `ctl` are the rules' own word on it.
@@ -50,6 +52,7 @@ pub(super) fn event(record: &AccessRecord, report: &Report, mode: WafMode, snaps
         "refusal": record.refusal,
         "mode": mode_name(mode),
         "blocked": report.enforced,
+        "work_spent": report.work_spent,
         "score": report.inbound_score,
         "outbound_score": report.outbound_score,
         "intervention": report.intervention.as_ref().map(|intervention| json!({

@@ -26,7 +26,7 @@ use crate::{
     context::{Connection, Context},
     edge::Edge,
     gate::Head,
-    snapshot::{Snapshot, engine_mode},
+    snapshot::{Snapshot, engine_mode, when_spent},
 };
 
 /// Bytes from which the engine's time over a body is told in milliseconds.
@@ -74,6 +74,9 @@ impl SharedInspection {
         }));
         Self(Arc::new(Mutex::new(Inspection {
             transaction: transaction.ok().map(|mut transaction| {
+                if let Some(budget) = snapshot.config.waf.work_budget {
+                    transaction.limit_work(budget.units, when_spent(budget.action));
+                }
                 if snapshot.config.log.audit_values {
                     transaction.keep_values();
                 }
@@ -108,8 +111,15 @@ impl Inspection {
     pub(crate) fn phase(&mut self, call: impl FnOnce(&mut Transaction) -> Verdict) -> Result<(), Refusal> {
         match self.run(call)? {
             Verdict::Pass => Ok(()),
+            Verdict::Intervene(intervention) if intervention.rule == 0 && self.work_is_spent() => {
+                Err(Refusal::WorkBudget)
+            }
             Verdict::Intervene(intervention) => Err(Refusal::Rules(intervention)),
         }
+    }
+
+    fn work_is_spent(&self) -> bool {
+        self.transaction.as_ref().is_some_and(Transaction::work_is_spent)
     }
 
     /// Phase 5, and the end. The time is that of all phases.

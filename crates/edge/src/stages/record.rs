@@ -212,6 +212,9 @@ fn numbers(edge: &Edge, record: &AccessRecord, report: &Report, elapsed: Duratio
     };
     edge.metrics.waf_decision(route, action);
     edge.metrics.waf_evaluated(elapsed);
+    if report.work_spent {
+        edge.metrics.waf_work_spent(route);
+    }
     for rule in report.matched.iter().filter(|rule| rule.logged) {
         edge.metrics.waf_rule_matched(rule.id, route);
     }
@@ -224,5 +227,6 @@ fn waf_facts(report: &Report, mode: WafMode) -> WafFacts {
         outbound_score: report.outbound_score,
         rules: report.matched.iter().filter(|rule| rule.logged).map(|rule| rule.id).collect(),
         blocked: report.enforced,
+        work_spent: report.work_spent,
     }
 }

@@ -248,6 +248,7 @@ fn config(dir: &Path, backend: &RecordingUpstream) -> Config {
             include_before: Vec::new(),
             include_after: Vec::new(),
             inspect_responses: true,
+            work_budget: None,
         },
         log: Log {
             access: Sink::File(dir.join("access.log")),

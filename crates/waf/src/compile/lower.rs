@@ -190,7 +190,8 @@ fn build(compiler: &mut Compiler<'_>, operator: &ast::Operator) -> Option<Test> 
             if let Some(warning) = built.warning {
                 warn(compiler, operator.span, warning);
             }
-            Some(Test { negated: operator.negated, operate: built.operate, argument })
+            let (negated, name) = (operator.negated, operator.name.name());
+            Some(Test { negated, operator: name, operate: built.operate, argument })
         }
         Err(refusal) => {
             let mut problem = Diagnostic::error(codes::OPERATOR, refusal.message).at(operator.span);

@@ -94,6 +94,14 @@ impl<const W: usize> Phrases<W> {
         }
     }
 
+    /// Bytes of all of it.
+    pub(crate) fn memory(&self) -> usize {
+        size_of_val(&*self.known)
+            + size_of_val(self.heads.as_slice())
+            + size_of_val(self.entries.as_slice())
+            + self.texts.len()
+    }
+
     /// Rules of which a phrase occurs.
     pub(crate) fn find(&self, value: &[u8]) -> Rules<W> {
         let mut found = [0; W];

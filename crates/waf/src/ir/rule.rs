@@ -118,6 +118,8 @@ pub struct Link {
 pub struct Test {
     /// `!@op`
     pub negated: bool,
+    /// `rx`
+    pub operator: &'static str,
     /// The operator.
     pub operate: Box<dyn Operate>,
     /// Its argument, if it holds macros.

@@ -22,6 +22,11 @@ impl Operate for DetectSQLi {
         Superset::byte((0..=u8::MAX).filter(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_'), false)
     }
 
+    fn weight(&self) -> u32 {
+        // Up to three readings of the value, token by token.
+        8
+    }
+
     fn evaluate(&self, input: &[u8], _: Option<&[u8]>, wants_captures: bool, found: &mut Found) -> bool {
         let Some(fingerprint) = sqli::detect(input) else { return false };
         found.all(input);

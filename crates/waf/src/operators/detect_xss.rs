@@ -22,6 +22,11 @@ impl Operate for DetectXSS {
         Superset::byte(b"<=".iter().copied(), false)
     }
 
+    fn weight(&self) -> u32 {
+        // Five readings of the value, token by token.
+        8
+    }
+
     fn evaluate(&self, input: &[u8], _: Option<&[u8]>, wants_captures: bool, found: &mut Found) -> bool {
         if !xss::detect(input) {
             return false;

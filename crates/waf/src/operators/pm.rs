@@ -57,6 +57,16 @@ impl Operate for Phrases {
         Some(&self.phrases)
     }
 
+    fn weight(&self) -> u32 {
+        2
+    }
+
+    fn memory(&self) -> usize {
+        let texts: usize = self.phrases.iter().map(|phrase| phrase.len() + size_of::<Box<[u8]>>()).sum();
+        let long = self.long.as_ref().map_or(0, phrases::Phrases::memory);
+        self.automaton.memory_usage() + texts + long
+    }
+
     fn evaluate(&self, input: &[u8], _: Option<&[u8]>, wants_captures: bool, found: &mut Found) -> bool {
         if self.long.as_ref().is_some_and(|long| long.find(input) == [0]) {
             return false;

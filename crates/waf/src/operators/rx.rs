@@ -63,6 +63,11 @@ fn once(pattern: &Pattern, input: &[u8], wants_captures: bool, found: &mut Found
     }
 }
 
+/// A pattern in linear time may build its automaton as it goes; one that backtracks may take many steps for a byte.
+fn weight(pattern: &Pattern) -> u32 {
+    if pattern.is_backtracking() { 64 } else { 2 }
+}
+
 #[derive(Debug)]
 struct Fixed {
     pattern: Pattern,
@@ -81,6 +86,14 @@ impl Operate for Fixed {
 
     fn matches(&self, input: &[u8]) -> Option<bool> {
         if self.pattern.is_backtracking() { None } else { self.pattern.is_match(input).ok() }
+    }
+
+    fn weight(&self) -> u32 {
+        weight(&self.pattern)
+    }
+
+    fn memory(&self) -> usize {
+        self.pattern.memory()
     }
 
     fn backtracking_pattern(&self) -> Option<&[u8]> {
@@ -124,6 +137,10 @@ impl Expanded {
 }
 
 impl Operate for Expanded {
+    fn weight(&self) -> u32 {
+        64
+    }
+
     fn evaluate(
         &self,
         input: &[u8],

@@ -7,7 +7,7 @@ use crate::{
     ir::{Disruption, MarkerId, Program, Rule, Scope, Skip, Step},
     matches::Matches,
     state::State,
-    transaction::{Disposition, Intervention, Mode, Verdict},
+    transaction::{Disposition, Intervention, Mode, Verdict, WhenSpent},
     vm::Planned,
 };
 
@@ -27,6 +27,10 @@ pub(crate) struct Run {
     pub(crate) skipping_to: Option<MarkerId>,
     /// How far the plan carries, if there is one.
     pub(crate) forecast: Planned,
+    /// What happens to a request that has used up its work.
+    pub(crate) when_spent: WhenSpent,
+    /// Whether one has.
+    pub(crate) exhausted: bool,
     allowed: Option<Scope>,
 }
 
@@ -42,6 +46,8 @@ impl Run {
             enforced: false,
             audited: false,
             skipping_to: None,
+            when_spent: WhenSpent::default(),
+            exhausted: false,
             allowed: None,
         }
     }
@@ -82,6 +88,12 @@ impl Run {
         if self.mode() == Mode::Off || self.passes_over(phase) {
             return Verdict::Pass;
         }
+        if phase == 5 {
+            // What reports has a budget of its own.
+            self.state.work.renew();
+        } else if self.state.work.is_spent() {
+            return if self.exhausted { Verdict::Pass } else { self.work_is_spent(phase) };
+        }
         let program = Arc::clone(&self.state.program);
         match &program.plan {
             Some(plan) if self.forecast.holds_for(phase) => self.planned(&program, plan, phase),
@@ -96,7 +108,17 @@ impl Run {
         }
         match &self.intervention {
             Some(intervention) if self.enforced && phase < 5 => Verdict::Intervene(intervention.clone()),
+            _ if phase < 5 && self.state.work.is_spent() => self.work_is_spent(phase),
             _ => Verdict::Pass,
+        }
+    }
+
+    /// Nothing more is inspected of a request that has used up its work, whatever is then done with it.
+    fn work_is_spent(&mut self, phase: u8) -> Verdict {
+        self.exhausted = true;
+        match self.when_spent {
+            WhenSpent::Refuse => self.refuse(phase, 403),
+            WhenSpent::Detect => Verdict::Pass,
         }
     }
 
@@ -128,7 +150,11 @@ impl Run {
                 continue;
             }
             let Some(rule) = program.rule(id) else { continue };
-            if !self.evaluate(id, rule, None) {
+            let matched = self.evaluate(id, rule, None);
+            if self.state.work.is_spent() {
+                break;
+            }
+            if !matched {
                 continue;
             }
             match rule.skip {

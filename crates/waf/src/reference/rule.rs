@@ -94,6 +94,7 @@ impl Run {
             let mut found = Found::default();
             let argument =
                 test.argument.as_ref().map(|template| expanded(&self.state, template, &mut room.argument));
+            self.state.work.charge_value(form.len(), test.operate.weight());
             let hit_it = test.operate.evaluate(&form, argument, false, &mut found);
             let tested = Tested { hit: hit_it, found, with_groups: false };
             matched |= self.form(rule, link, (test, target), (hit.member.clone(), form, tested), room);
@@ -127,6 +128,7 @@ impl Run {
                     .argument
                     .as_ref()
                     .map(|template| expanded(&self.state, template, &mut room.argument));
+                self.state.work.charge_value(form.len(), test.operate.weight());
                 test.operate.evaluate(&form, argument, true, &mut found);
             }
             self.capture(&found, &form);
@@ -246,6 +248,7 @@ fn search(
     let argument = test.argument.as_ref().map(|template| expanded(state, template, argument));
     let context = Context { unicode_map: state.program.settings().unicode_map.as_ref() };
     let exclusions = Exclusions::of(&link.exclusions, &state.controls, id, target.variable);
+    let weight = test.operate.weight() + transforms(link);
     let mut found = Found::default();
     // A value that was sighted matches, but for what came in between: its groups are asked for at once.
     let mut tell = |seen: &[u8], sighted: bool| {
@@ -275,6 +278,10 @@ fn search(
             }
             _ => {}
         }
+        if state.work.is_spent() {
+            return;
+        }
+        state.work.charge_value(value.len(), weight);
         let behind_a_match = test.argument.is_some() && !hits.is_empty();
         if behind_a_match || link.multi_match {
             let chain = link.transformations.as_slice();
@@ -339,6 +346,11 @@ impl Told {
     }
 }
 
+/// Units of work that the transformations of a link cost for a byte.
+fn transforms(link: &Link) -> u32 {
+    u32::try_from(link.transformations.len()).unwrap_or(u32::MAX)
+}
+
 /// What a link's transformations make of a value.
 fn last_form(state: &State, link: &Link, value: &Value, buffers: &mut Buffers) -> Value {
     let context = Context { unicode_map: state.program.settings().unicode_map.as_ref() };
@@ -350,6 +362,7 @@ fn last_form(state: &State, link: &Link, value: &Value, buffers: &mut Buffers) -
 /// The forms that `multiMatch` tests: the original and what each transformation made of it, if that changed it.
 fn forms(state: &State, link: &Link, value: &Value) -> Vec<Value> {
     let context = Context { unicode_map: state.program.settings().unicode_map.as_ref() };
+    state.work.charge_value(value.len(), transforms(link));
     let mut buffers = Buffers::default();
     let mut forms = vec![Value::clone(value)];
     let mut current = Value::clone(value);

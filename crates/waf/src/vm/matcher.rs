@@ -19,7 +19,7 @@ use crate::{
         },
     },
     operators::Found,
-    state::{Controls, State},
+    state::{Controls, State, Work},
     variables::Meaning,
 };
 
@@ -61,6 +61,7 @@ fn sift_all<const W: usize>(
         context,
         asleep: [u64::MAX; W],
         controls: &state.controls,
+        work: &state.work,
         scratch,
         wake,
     };
@@ -86,9 +87,15 @@ struct Sifter<'a, 'b, const W: usize> {
     /// Rules that are not woken yet.
     asleep: Rules<W>,
     controls: &'a Controls,
+    work: &'a Work,
     scratch: &'a mut Scratch,
     wake: &'a mut Wake<'b>,
 }
+
+/// Units of work for a byte: a pass over a value, the search for phrases, a transformation and the pass over what came of it.
+const SCAN: u32 = 1;
+const PHRASES: u32 = 1;
+const TRANSFORM: u32 = 3;
 
 /// What transformations that bring nothing else may bring.
 const BLANK: u64 = classes(b" ");
@@ -120,6 +127,10 @@ impl<const W: usize> Sifter<'_, '_, W> {
         if rules == [0; W] {
             return;
         }
+        if self.work.is_spent() {
+            return;
+        }
+        self.work.charge_value(value.len(), SCAN);
         let place = Place { source, kind, name, value };
         let scanned = scan(self.mesh, value);
         let shown = scanned.signs;
@@ -164,6 +175,7 @@ impl<const W: usize> Sifter<'_, '_, W> {
         let mut woken = without(&both(rules, &mesh.inverted), hits);
         let phrased = both(&hit, &mesh.phrases.rules);
         if phrased != [0; W] {
+            self.work.charge_value(value.len(), PHRASES);
             let found = mesh.phrases.find(value);
             join(&mut woken, &both(&phrased, &differing(&found, &mesh.inverted)));
         }
@@ -208,6 +220,7 @@ impl<const W: usize> Sifter<'_, '_, W> {
         if rules == [0; W] || is_short(kind, shown, value.len()) {
             return false;
         }
+        self.work.charge_value(value.len(), TRANSFORM);
         let mut bare = std::mem::take(&mut self.scratch.bare);
         let value = if shown.classes & BLANKS == 0 {
             value
@@ -443,7 +456,11 @@ impl<const W: usize> Sifter<'_, '_, W> {
         let mut out = std::mem::take(&mut next(buffers, used).bytes);
         out.clear();
         let changed = match buffers.get_mut(usize::from(parent.buffer)) {
-            Some(buffer) => (transformation.apply)(buffer.shown(parent, value), &mut out, &self.context),
+            Some(buffer) => {
+                let input = buffer.shown(parent, value);
+                self.work.charge_value(input.len(), TRANSFORM);
+                (transformation.apply)(input, &mut out, &self.context)
+            }
             None => false,
         };
         let last = *used - 1;
@@ -477,7 +494,7 @@ impl<const W: usize> Sifter<'_, '_, W> {
 
     /// Whether the operator of a rule matches.
     fn confirms(&self, bit: usize, bytes: &[u8]) -> bool {
-        self.mesh.rules.get(bit).is_some_and(|sifted| confirms(self.program, sifted, bytes))
+        self.mesh.rules.get(bit).is_some_and(|sifted| confirms(self.program, self.work, sifted, bytes))
     }
 
     fn woken(&mut self, bit: usize, place: &Place<'_, W>) {
@@ -526,16 +543,18 @@ fn is_short<const W: usize>(kind: &Kind<W>, shown: Signs, length: usize) -> bool
     shown.classes & !CODE == 0 && length / 4 * 3 < kind.decoded_from
 }
 
-fn confirms(program: &Program, sifted: &Sifted, bytes: &[u8]) -> bool {
+fn confirms(program: &Program, work: &Work, sifted: &Sifted, bytes: &[u8]) -> bool {
     use regex_automata::dfa::Automaton;
     let Some(rule) = program.rule(sifted.rule) else { return false };
     if let Some(echo) = &sifted.echo {
+        work.charge_value(bytes.len(), 1);
         return echo.is_heard(rule, bytes);
     }
-    if let Some(automaton) = &sifted.automaton
-        && let Ok(found) = automaton.try_search_fwd(&Input::new(bytes).earliest(true))
-    {
-        return found.is_some() != sifted.negated;
+    if let Some(automaton) = &sifted.automaton {
+        work.charge_value(bytes.len(), 1);
+        if let Ok(found) = automaton.try_search_fwd(&Input::new(bytes).earliest(true)) {
+            return found.is_some() != sifted.negated;
+        }
     }
     if let Some(rough) = &sifted.rough
         && let Ok(None) = rough.try_search_fwd(&Input::new(bytes).earliest(true))
@@ -544,6 +563,7 @@ fn confirms(program: &Program, sifted: &Sifted, bytes: &[u8]) -> bool {
     }
     let Some(test) = rule.links.get(sifted.link).and_then(|link| link.test.as_ref()) else { return false };
     let argument = sifted.argument.as_deref();
+    work.charge_value(bytes.len(), test.operate.weight());
     if let Some(matches) = argument.map_or_else(|| test.operate.matches(bytes), |_| None) {
         return matches != test.negated;
     }

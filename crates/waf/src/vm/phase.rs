@@ -168,6 +168,9 @@ impl Run {
     /// Goes through a phase; what the plan does not cover is left to the plain evaluator.
     pub(crate) fn planned(&mut self, program: &Program, plan: &Plan, phase: u8) {
         self.sift(plan, phase);
+        if self.state.work.is_spent() {
+            return self.abandon();
+        }
         let Some(phase_plan) = plan.phases.get(usize::from(phase).wrapping_sub(1)) else { return };
         self.forecast.wake(phase_plan, phase, &self.state.tx, self.keeps_values);
         let mut from = 0;
@@ -188,6 +191,9 @@ impl Run {
             let sighted = is_known.then_some(&sightings);
             let matched = rule.is_some_and(|rule| self.evaluate(step.rule, rule, sighted));
             self.forecast.sightings = sightings;
+            if self.state.work.is_spent() {
+                return self.abandon();
+            }
             self.forecast.note(phase_plan, &self.state.tx);
             if !matched && self.forecast.is_certain(phase, at) {
                 // A `ctl` came in between.
