@@ -202,3 +202,35 @@ fn a_store_whose_files_are_not_there_is_told_of() {
     assert_eq!(code, Some(78), "{said}");
     assert!(said.contains("E0922") && said.contains("nowhere"), "{said}");
 }
+
+#[test]
+fn rules_explain_and_stats_show_what_the_compiler_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("own.conf");
+    std::fs::write(&file, "SecRule ARGS \"@rx union\\s+select\" \"id:17,phase:2,pass,t:lowercase\"\n")
+        .unwrap();
+    let file = file.to_string_lossy().into_owned();
+    let run = |arguments: &[&str]| {
+        let output = portcullis(arguments);
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, said) = run(&["rules", "explain", "17", &file]);
+    assert_eq!(code, Some(0), "{said}");
+    for part in ["own.conf:1", "asleep", "ARGS", "lowercase", "@rx", "pairs", "automaton"] {
+        assert!(said.contains(part), "{part} in:\n{said}");
+    }
+    let (_, said) = run(&["rules", "explain", "17", &file, "--json"]);
+    let explained: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(explained["sieves"][0]["name"], "request");
+    assert_eq!(run(&["rules", "explain", "18", &file]).0, Some(1));
+    let (code, said) = run(&["rules", "stats", &file, "--json"]);
+    let statistics: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(code, Some(0));
+    assert!(statistics["bytes"]["total"].as_u64().unwrap() > 0, "{said}");
+    let config =
+        prepared(|config| config.before = "SecRule ARGS \"@pm nikto\" \"id:19,phase:2,pass\"\n".to_owned());
+    let config = config.path().join("config.toml").to_string_lossy().into_owned();
+    let (code, said) = run(&["rules", "explain", "19", "--config", &config]);
+    assert!(code == Some(0) && said.contains("1 phrase"), "{said}");
+    assert_eq!(run(&["rules", "stats", "--config", "none.toml"]).0, Some(78));
+}

@@ -7,6 +7,7 @@ mod actions;
 pub mod codes;
 mod collections;
 mod compile;
+pub mod explain;
 mod geo;
 pub mod ir;
 pub mod limits;
