@@ -102,6 +102,31 @@ impl Sequence {
 const SEED: u64 = 20_260_728;
 
 impl Request {
+    /// A request in which nothing changes, and an answer without fields or body.
+    #[must_use]
+    pub fn plain(
+        name: &str,
+        method: &str,
+        target: &[u8],
+        headers: Vec<(Vec<u8>, Vec<u8>)>,
+        body: Vec<u8>,
+    ) -> Self {
+        Self {
+            name: name.as_bytes().to_vec(),
+            method: method.as_bytes().to_vec(),
+            target: target.to_vec(),
+            header_slots: vec![Vec::new(); headers.len()],
+            headers,
+            body,
+            response_headers: Vec::new(),
+            response_body: Vec::new(),
+            target_slots: Vec::new(),
+            body_slots: Vec::new(),
+            response_body_slots: Vec::new(),
+            sequence: Sequence::new(0),
+        }
+    }
+
     /// Fills every slot anew.
     pub fn fill(&mut self) {
         self.sequence.fill(&mut self.target, &self.target_slots);
@@ -121,6 +146,41 @@ pub fn read(file: &[u8]) -> Option<Vec<Request>> {
     let mut reader = Reader(file);
     let count = reader.number()?;
     (0..count).map(|index| reader.request(index as u64)).collect()
+}
+
+/// Writes a corpus of requests whose slots are left out.
+#[must_use]
+pub fn write(requests: &[Request]) -> Vec<u8> {
+    let mut file = Vec::new();
+    number(&mut file, requests.len());
+    for request in requests {
+        for text in [&request.name, &request.method, &request.target] {
+            text_without_slots(&mut file, text);
+        }
+        fields_without_slots(&mut file, &request.headers);
+        text_without_slots(&mut file, &request.body);
+        fields_without_slots(&mut file, &request.response_headers);
+        text_without_slots(&mut file, &request.response_body);
+    }
+    file
+}
+
+fn fields_without_slots(file: &mut Vec<u8>, fields: &[(Vec<u8>, Vec<u8>)]) {
+    number(file, fields.len());
+    for text in fields.iter().flat_map(|(name, value)| [name, value]) {
+        text_without_slots(file, text);
+    }
+}
+
+fn text_without_slots(file: &mut Vec<u8>, text: &[u8]) {
+    number(file, text.len());
+    file.extend_from_slice(text);
+    number(file, 0);
+}
+
+/// Lengths here are far below four gigabytes.
+fn number(file: &mut Vec<u8>, number: usize) {
+    file.extend_from_slice(&u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes());
 }
 
 struct Reader<'a>(&'a [u8]);
@@ -299,7 +359,8 @@ fn counted_transactions<E: Engine>(engine: &mut E, request: &Request, transactio
 }
 
 /// CPU time of this process.
-fn cpu() -> Duration {
+#[must_use]
+pub fn cpu() -> Duration {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     Duration::new(now.tv_sec.cast_unsigned(), u32::try_from(now.tv_nsec).unwrap_or_default())
 }

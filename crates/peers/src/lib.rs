@@ -5,3 +5,5 @@
 
 pub mod corpus;
 pub mod driver;
+pub mod hostile;
+pub mod ours;

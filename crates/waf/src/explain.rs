@@ -106,6 +106,8 @@ pub enum Confirmation {
     Phrases,
     /// An automaton that was built ahead, of so many bytes.
     Automaton(usize),
+    /// An automaton of so many bytes that says how a match begins, then the operator.
+    Beginning(usize),
     /// Whether what the head would write satisfies the link behind it.
     Echo,
     /// The operator itself.

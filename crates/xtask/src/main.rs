@@ -1,5 +1,6 @@
 //! Developer commands: `cargo xtask layers`, `conformance`, `data`, `soak`, `docs`.
 
+mod bench_hostile;
 mod bench_peers;
 mod conformance;
 mod data;
@@ -32,6 +33,8 @@ enum Command {
     Conformance(conformance::Arguments),
     /// This engine beside others, over one corpus: CPU time of a transaction
     BenchPeers(bench_peers::Arguments),
+    /// The most expensive requests that can be made from the rules: CPU time for each byte
+    BenchHostile(bench_hostile::Arguments),
     /// Instructions of a transaction, compared with benches/instructions.toml
     Instructions(instructions::Arguments),
     /// Fetches the pinned data sets of tests/data.lock into target/data
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Command::Layers => layers::run(workspace()),
         Command::Conformance(arguments) => conformance::run(workspace(), &arguments),
         Command::BenchPeers(arguments) => bench_peers::run(workspace(), &arguments),
+        Command::BenchHostile(arguments) => bench_hostile::run(workspace(), &arguments),
         Command::Instructions(arguments) => instructions::run(workspace(), &arguments),
         Command::Data(arguments) => data::run(workspace(), &arguments),
         Command::Docs { check } => docs::run(workspace(), check),

@@ -127,6 +127,10 @@ fn confirmed(by: Confirmation) -> String {
         Confirmation::Phrases => "by the pass that looks for all phrases of all rules".to_owned(),
         Confirmation::Echo => "by what it would write for the next link".to_owned(),
         Confirmation::Automaton(bytes) => format!("by an automaton of {} KiB", bytes.div_ceil(1024)),
+        Confirmation::Beginning(bytes) => {
+            let size = bytes.div_ceil(1024);
+            format!("by an automaton of {size} KiB for how a match begins, then by the operator itself")
+        }
         Confirmation::Operator => "by the operator itself".to_owned(),
     }
 }
@@ -172,7 +176,7 @@ fn sieve(sifted: &Sifted) -> Value {
             "shown": clause.shown,
         })).collect::<Vec<_>>(),
         "automaton_bytes": match sifted.confirmed_by {
-            Confirmation::Automaton(bytes) => Some(bytes),
+            Confirmation::Automaton(bytes) | Confirmation::Beginning(bytes) => Some(bytes),
             Confirmation::Phrases | Confirmation::Echo | Confirmation::Operator => None,
         },
         "chains": sifted.chains,

@@ -78,11 +78,12 @@ impl<const W: usize> Mesh<W> {
             clauses: (0..2).map(|at| clause(&self.follows(bit, at))).collect(),
             phrases: phrases.map_or(0, <[_]>::len),
             lacks_phrases: has(&self.inverted),
-            confirmed_by: match &sifted.automaton {
+            confirmed_by: match (&sifted.automaton, &sifted.rough) {
                 _ if phrases.is_some() => Confirmation::Phrases,
                 _ if sifted.echo.is_some() => Confirmation::Echo,
-                Some(automaton) => Confirmation::Automaton(automaton.memory_usage()),
-                None => Confirmation::Operator,
+                (Some(automaton), _) => Confirmation::Automaton(automaton.memory_usage()),
+                (None, Some(rough)) => Confirmation::Beginning(rough.memory_usage()),
+                (None, None) => Confirmation::Operator,
             },
             chains: sifted.nodes.iter().map(|node| self.chain(usize::from(*node))).collect(),
         })
@@ -116,7 +117,7 @@ impl<const W: usize> Mesh<W> {
     }
 
     fn sizes(&self, counted: &mut Vec<usize>) -> Sizes {
-        let automata = || self.rules.iter().filter_map(|sifted| sifted.automaton.as_ref());
+        let automata = || self.rules.iter().flat_map(|sifted| sifted.automaton.iter().chain(&sifted.rough));
         let mut is_new = |automaton: &&Automaton| {
             let place = Arc::as_ptr(automaton).addr();
             let is_new = !counted.contains(&place);

@@ -556,6 +556,7 @@ fn confirms(program: &Program, work: &Work, sifted: &Sifted, bytes: &[u8]) -> bo
             return found.is_some() != sifted.negated;
         }
     }
+    work.charge_value(bytes.len(), 1);
     if let Some(rough) = &sifted.rough
         && let Ok(None) = rough.try_search_fwd(&Input::new(bytes).earliest(true))
     {
