@@ -7,19 +7,37 @@
 
 mod tokens;
 
+use std::borrow::Cow;
+
 use tokens::{Fault, Token, Tokens};
 
 use crate::{BodyError, Field, Limits};
 
-/// Flattens a document into named values in document order. What was read before an error is kept beside it, so that rules see it.
+/// Flattens a document into named values in document order. What was read before an error is kept beside it, so that rules see it. See
+/// [`walk`].
+#[must_use]
+pub fn flatten(input: &[u8], limits: &Limits) -> (Vec<Field>, Option<BodyError>) {
+    let mut fields = Vec::new();
+    let error = walk(input, limits, |name, value| {
+        fields.push(Field { name: name.to_vec(), value: value.into_owned() });
+    });
+    (fields, error)
+}
+
+/// Reads a document value by value: `visit` is given name and value in document order, up to the first error. A value that stands in the
+/// document as it is is not copied.
 ///
 /// Strings are decoded, numbers stand as written, `true` and `false` are words, `null` is empty. An empty input holds nothing and is no
 /// error, as in ModSecurity v3. Errors are: syntax (RFC 8259, and nothing beyond it: no comments, no trailing commas, nothing after the
 /// document), more than [`Limits::fields`] values, nesting beyond [`Limits::depth`], and names that together outgrow the document.
-#[must_use]
-pub fn flatten(input: &[u8], limits: &Limits) -> (Vec<Field>, Option<BodyError>) {
+pub fn walk<'a>(
+    input: &'a [u8],
+    limits: &Limits,
+    visit: impl FnMut(&[u8], Cow<'a, [u8]>),
+) -> Option<BodyError> {
     let mut document = Flattening {
-        fields: Vec::new(),
+        visit,
+        fields: 0,
         path: b"json".to_vec(),
         open: Vec::new(),
         names: 0,
@@ -27,15 +45,16 @@ pub fn flatten(input: &[u8], limits: &Limits) -> (Vec<Field>, Option<BodyError>)
         limits,
     };
     if input.is_empty() {
-        return (document.fields, None);
+        return None;
     }
     let error = document.read(input).err();
-    let message = |fault: Fault| BodyError { message: format!("{} at offset {}", fault.what, fault.offset) };
-    (document.fields, error.map(message))
+    error.map(|fault| BodyError { message: format!("{} at offset {}", fault.what, fault.offset) })
 }
 
-struct Flattening<'a> {
-    fields: Vec<Field>,
+struct Flattening<'a, V> {
+    visit: V,
+    /// Values so far.
+    fields: usize,
     /// Name of the value that is being read.
     path: Vec<u8>,
     open: Vec<Container>,
@@ -53,8 +72,8 @@ struct Container {
     empty: bool,
 }
 
-impl Flattening<'_> {
-    fn read(&mut self, input: &[u8]) -> Result<(), Fault> {
+impl<'i, V: FnMut(&[u8], Cow<'i, [u8]>)> Flattening<'_, V> {
+    fn read(&mut self, input: &'i [u8]) -> Result<(), Fault> {
         let mut tokens = Tokens::new(input);
         loop {
             let token = tokens.next()?;
@@ -82,12 +101,12 @@ impl Flattening<'_> {
     }
 
     /// Goes to the next value of the innermost container: extends the path by a key or an index.
-    fn enter(&mut self, tokens: &mut Tokens<'_>) -> Result<(), Fault> {
+    fn enter(&mut self, tokens: &mut Tokens<'i>) -> Result<(), Fault> {
         let Some(container) = self.open.last_mut() else { return Ok(()) };
         container.empty = false;
         self.path.truncate(container.name);
         match container.index {
-            Some(index) => self.path.extend_from_slice(format!(".array_{index}").as_bytes()),
+            Some(index) => push_index(&mut self.path, index),
             None => {
                 let key = tokens.key()?;
                 self.path.push(b'.');
@@ -98,7 +117,7 @@ impl Flattening<'_> {
     }
 
     /// After a value: a comma leads to the next one, closing signs lead out. Says whether there is another value.
-    fn leave(&mut self, tokens: &mut Tokens<'_>) -> Result<bool, Fault> {
+    fn leave(&mut self, tokens: &mut Tokens<'i>) -> Result<bool, Fault> {
         while let Some(container) = self.open.last_mut() {
             let array = container.index.is_some();
             if tokens.comma_follows(array)? {
@@ -116,20 +135,35 @@ impl Flattening<'_> {
     fn close(&mut self, offset: usize) -> Result<(), Fault> {
         let Some(container) = self.open.pop() else { return Ok(()) };
         self.path.truncate(container.name);
-        if container.empty && !self.open.is_empty() { self.field(Vec::new(), offset) } else { Ok(()) }
+        if container.empty && !self.open.is_empty() { self.field(Cow::Borrowed(&[]), offset) } else { Ok(()) }
     }
 
-    fn field(&mut self, value: Vec<u8>, offset: usize) -> Result<(), Fault> {
-        if self.fields.len() >= self.limits.fields {
+    fn field(&mut self, value: Cow<'i, [u8]>, offset: usize) -> Result<(), Fault> {
+        if self.fields >= self.limits.fields {
             return Err(Fault { what: "too many values", offset });
         }
         self.names += self.path.len();
         if self.names > self.longest_names {
             return Err(Fault { what: "names too long", offset });
         }
-        self.fields.push(Field { name: self.path.clone(), value });
+        self.fields += 1;
+        (self.visit)(&self.path, value);
         Ok(())
     }
+}
+
+/// `.array_` and an index.
+fn push_index(path: &mut Vec<u8>, index: usize) {
+    path.extend_from_slice(b".array_");
+    let (first, mut rest) = (path.len(), index);
+    loop {
+        path.push(b'0' + u8::try_from(rest % 10).unwrap_or_default());
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    path[first..].reverse();
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::{BodyError, Limits};
 
 /// One part.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Part {
+pub struct Part<'a> {
     /// `name` of `Content-Disposition`, escapes removed. Empty only beside an error or [`Flags::invalid_part`].
     pub name: Vec<u8>,
     /// `filename` of `Content-Disposition`; present makes it a file. As in ModSecurity an empty one makes none: such a part is an argument.
@@ -25,15 +25,15 @@ pub struct Part {
     pub extended_filename: Option<Vec<u8>>,
     /// Header lines `Name: value` as received, folding joined.
     pub headers: Vec<Vec<u8>>,
-    /// The content. Line ends inside it stay; ModSecurity v3 loses them in arguments.
-    pub content: Vec<u8>,
+    /// The content, where it stands. Line ends inside it stay; ModSecurity v3 loses them in arguments.
+    pub content: &'a [u8],
 }
 
 /// A multipart body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Multipart {
+pub struct Multipart<'a> {
     /// In wire order.
-    pub parts: Vec<Part>,
+    pub parts: Vec<Part<'a>>,
     /// What was suspicious.
     pub flags: Flags,
 }
@@ -42,10 +42,14 @@ pub struct Multipart {
 ///
 /// An empty body is no error, as in ModSecurity v3, if the boundary is in order.
 #[must_use]
-pub fn parse(content_type: &[u8], input: &[u8], limits: &Limits) -> (Multipart, Option<BodyError>) {
+pub fn parse<'a>(
+    content_type: &[u8],
+    input: &'a [u8],
+    limits: &Limits,
+) -> (Multipart<'a>, Option<BodyError>) {
     let mut flags = Flags::default();
     match boundary::read(content_type, &mut flags) {
-        Ok(boundary) => parser::Parser::new(boundary, flags, limits).read(input),
+        Ok(boundary) => parser::Parser::new(boundary, flags, input, limits).read(),
         Err(message) => {
             flags.error = true;
             (Multipart { parts: Vec::new(), flags }, Some(BodyError { message: message.to_owned() }))

@@ -3,6 +3,8 @@
 //! Fields are split first and decoded afterwards, so that an encoded separator stays data. As in ModSecurity v3 an empty piece between two
 //! separators is a field with an empty name; only what follows a last separator is none.
 
+use std::borrow::Cow;
+
 use crate::{Field, Limits};
 
 /// What a form held.
@@ -18,26 +20,47 @@ pub struct Form {
     pub truncated: bool,
 }
 
+/// How a form was written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// See [`Form::invalid_escape`].
+    pub invalid_escape: bool,
+    /// See [`Form::truncated`].
+    pub truncated: bool,
+}
+
 /// Reads a form. `separator` is `&` unless `SecArgumentSeparator` says otherwise.
 #[must_use]
 pub fn parse(input: &[u8], separator: u8, limits: &Limits) -> Form {
-    let mut form = Form::default();
+    let mut fields = Vec::new();
+    let Facts { invalid_escape, truncated } = walk(input, separator, limits, |name, value| {
+        fields.push(Field { name: name.into_owned(), value: value.into_owned() });
+    });
+    Form { fields, invalid_escape, truncated }
+}
+
+/// Reads a form field by field: `visit` is given name and value in wire order. What needs no decoding is not copied.
+pub fn walk<'a>(
+    input: &'a [u8],
+    separator: u8,
+    limits: &Limits,
+    mut visit: impl FnMut(Cow<'a, [u8]>, Cow<'a, [u8]>),
+) -> Facts {
+    let mut facts = Facts::default();
     let mut rest = input;
+    let mut count = 0;
     while !rest.is_empty() {
-        if form.fields.len() == limits.fields {
-            form.truncated = true;
+        if count == limits.fields {
+            facts.truncated = true;
             break;
         }
+        count += 1;
         let (pair, after) = split(rest, separator);
         let (name, value) = split(pair, b'=');
-        let field = Field {
-            name: decode(name, &mut form.invalid_escape),
-            value: decode(value, &mut form.invalid_escape),
-        };
-        form.fields.push(field);
+        visit(decode(name, &mut facts.invalid_escape), decode(value, &mut facts.invalid_escape));
         rest = after;
     }
-    form
+    facts
 }
 
 /// Both sides of the first `separator`; the right one is empty without one.
@@ -49,8 +72,8 @@ fn split(input: &[u8], separator: u8) -> (&[u8], &[u8]) {
 }
 
 /// `%HH` and `+`. Sets `invalid` for a percent sign without two hexadecimal digits, and copies it.
-fn decode(input: &[u8], invalid: &mut bool) -> Vec<u8> {
-    let Some(first) = memchr::memchr2(b'%', b'+', input) else { return input.to_vec() };
+fn decode<'a>(input: &'a [u8], invalid: &mut bool) -> Cow<'a, [u8]> {
+    let Some(first) = memchr::memchr2(b'%', b'+', input) else { return Cow::Borrowed(input) };
     let mut out = Vec::with_capacity(input.len());
     out.extend_from_slice(&input[..first]);
     let mut rest = &input[first..];
@@ -69,7 +92,7 @@ fn decode(input: &[u8], invalid: &mut bool) -> Vec<u8> {
             _ => out.push(*byte),
         }
     }
-    out
+    Cow::Owned(out)
 }
 
 /// The value of a byte known to be a hexadecimal digit.

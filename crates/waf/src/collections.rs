@@ -173,8 +173,13 @@ impl Collections {
                     record.variables.retain(|_, kept| kept.lives(now));
                 }
                 if record.variables.len() < self.variables || record.variables.contains_key(&folded) {
-                    let value = if value.len() > LONGEST { Value::from(cut(&value)) } else { value };
-                    let kept = Kept { name: Value::from(cut(name)), value, changed: now, expires };
+                    // A copy: a value may share the buffer of a whole request, which would live as long as the record.
+                    let kept = Kept {
+                        name: Value::from(cut(name)),
+                        value: Value::from(cut(&value)),
+                        changed: now,
+                        expires,
+                    };
                     record.variables.insert(folded, kept);
                 }
             }
@@ -252,6 +257,8 @@ fn folded(name: &[u8]) -> Box<[u8]> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     fn set(collections: &Collections, key: &[u8], name: &[u8], now: u64, value: &[u8]) {
@@ -290,6 +297,16 @@ mod tests {
             set(&collections, b"a", name, 0, b"1");
         }
         assert_eq!(collections.all(Kind::Ip, b"a", 0).len(), 2);
+    }
+
+    #[test]
+    fn a_record_keeps_no_request_alive() {
+        let collections = Collections::new(1, 1);
+        collections.open(Kind::Ip, b"a", 0, 10);
+        let body = Bytes::from(vec![b'x'; 10_000]);
+        collections.change(Kind::Ip, b"a", b"x", 0, |_| Some(Value::shared(body.slice(..100))));
+        assert_eq!(collections.find(Kind::Ip, b"a", b"x", 0).map(|value| value.len()), Some(100));
+        assert!(body.is_unique());
     }
 
     #[test]

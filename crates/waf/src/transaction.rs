@@ -2,6 +2,7 @@
 
 use std::{fmt, net::SocketAddr, ops::Deref, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use portcullis_body::Limits;
 
 use crate::{
@@ -295,19 +296,25 @@ impl Transaction {
     /// It runs whether or not the body is inspected (trap 25: v2 and Coraza; v3 would skip every rule of the phase). A body beyond the
     /// limit is refused with 413 (trap 41: Coraza; v3 answers 403) or, with `ProcessPartial`, inspected as far as the limit goes.
     pub fn request_body(&mut self, body: &[u8]) -> Verdict {
+        let copied = if self.inspects_request_body() { body } else { &[] };
+        self.request_body_shared(&Bytes::copy_from_slice(copied))
+    }
+
+    /// [`Transaction::request_body`] without a copy: the values of the body share its bytes.
+    pub fn request_body_shared(&mut self, body: &Bytes) -> Verdict {
         if self.run.mode() == Mode::Off {
             return Verdict::Pass;
         }
         if self.inspects_request_body() {
             let limit = self.request_body_limit();
-            let held = body.get(..limit).unwrap_or(body);
+            let held = body.slice(..limit.min(body.len()));
             let state = &mut self.run.state;
             state.body.beyond_limit = held.len() < body.len();
             state.body.processor = state.controls.processor.or(state.body.processor);
             let content_type = state.request.header(b"content-type").cloned().unwrap_or_default();
             let program = Arc::clone(&state.program);
             state.work.charge_value(held.len(), PARSING);
-            state.body.read(held, &content_type, program.settings());
+            state.body.read(&held, &content_type, program.settings());
             if state.body.beyond_limit && self.rejects_long_request() {
                 let refused = self.run.refuse(2, 413);
                 if refused != Verdict::Pass {
@@ -349,10 +356,16 @@ impl Transaction {
     ///
     /// Its rules run even if the body is not inspected: some look at the status only.
     pub fn response_body(&mut self, body: &[u8]) -> Verdict {
+        let copied = if self.inspects_response_body() { body } else { &[] };
+        self.response_body_shared(&Bytes::copy_from_slice(copied))
+    }
+
+    /// [`Transaction::response_body`] without a copy.
+    pub fn response_body_shared(&mut self, body: &Bytes) -> Verdict {
         if self.inspects_response_body() {
-            let held = body.get(..self.response_body_limit()).unwrap_or(body);
+            let held = body.slice(..self.response_body_limit().min(body.len()));
             self.run.state.response.beyond_limit = held.len() < body.len();
-            self.run.state.response.body = Some(Value::from(held));
+            self.run.state.response.body = Some(Value::shared(held));
             if self.run.state.response.beyond_limit && self.rejects_long_response() {
                 let refused = self.run.refuse(4, 500);
                 if refused != Verdict::Pass {

@@ -2,6 +2,8 @@
 //!
 //! Reads every byte once. UTF-8 is not checked: bytes from 0x80 up pass through strings as they are, for rules to judge.
 
+use std::borrow::Cow;
+
 /// What is wrong, and where.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Fault {
@@ -11,9 +13,9 @@ pub(super) struct Fault {
 
 /// The start of a value, or a whole scalar.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Token {
+pub(super) enum Token<'a> {
     Open { array: bool },
-    Scalar(Vec<u8>),
+    Scalar(Cow<'a, [u8]>),
 }
 
 pub(super) struct Tokens<'a> {
@@ -33,7 +35,7 @@ impl<'a> Tokens<'a> {
     }
 
     /// The next value.
-    pub(super) fn next(&mut self) -> Result<Token, Fault> {
+    pub(super) fn next(&mut self) -> Result<Token<'a>, Fault> {
         match self.sign() {
             Some(b'{') => Ok(Token::Open { array: false }),
             Some(b'[') => Ok(Token::Open { array: true }),
@@ -41,14 +43,14 @@ impl<'a> Tokens<'a> {
             Some(b't') => self.word(b"true", b"true"),
             Some(b'f') => self.word(b"false", b"false"),
             Some(b'n') => self.word(b"null", b""),
-            Some(b'-' | b'0'..=b'9') => self.number().map(Token::Scalar),
+            Some(b'-' | b'0'..=b'9') => self.number().map(|number| Token::Scalar(Cow::Borrowed(number))),
             Some(_) => Err(self.unexpected()),
             None => Err(self.ended()),
         }
     }
 
     /// A key and the colon after it.
-    pub(super) fn key(&mut self) -> Result<Vec<u8>, Fault> {
+    pub(super) fn key(&mut self) -> Result<Cow<'a, [u8]>, Fault> {
         match self.sign() {
             Some(b'"') => {}
             Some(_) => return Err(self.unexpected()),
@@ -116,16 +118,16 @@ impl<'a> Tokens<'a> {
     }
 
     /// The first letter has been taken.
-    fn word(&mut self, word: &[u8], value: &[u8]) -> Result<Token, Fault> {
+    fn word(&mut self, word: &[u8], value: &'static [u8]) -> Result<Token<'a>, Fault> {
         if !self.input[self.start..].starts_with(word) {
             return Err(self.unexpected());
         }
         self.at = self.start + word.len();
-        Ok(Token::Scalar(value.to_vec()))
+        Ok(Token::Scalar(Cow::Borrowed(value)))
     }
 
     /// The first byte has been taken. What must not follow a number is left for the next sign to stumble over.
-    fn number(&mut self) -> Result<Vec<u8>, Fault> {
+    fn number(&mut self) -> Result<&'a [u8], Fault> {
         self.at = self.start + usize::from(self.input.get(self.start) == Some(&b'-'));
         if self.input.get(self.at) == Some(&b'0') {
             self.at += 1;
@@ -141,7 +143,7 @@ impl<'a> Tokens<'a> {
             self.at += usize::from(matches!(self.input.get(self.at), Some(b'+' | b'-')));
             self.digits()?;
         }
-        Ok(self.input[self.start..self.at].to_vec())
+        Ok(&self.input[self.start..self.at])
     }
 
     fn digits(&mut self) -> Result<(), Fault> {
@@ -157,22 +159,33 @@ impl<'a> Tokens<'a> {
     }
 
     /// The opening quote has been taken.
-    fn string(&mut self) -> Result<Vec<u8>, Fault> {
-        let mut value = Vec::new();
+    fn string(&mut self) -> Result<Cow<'a, [u8]>, Fault> {
+        let plain = self.plain()?;
+        if self.input.get(self.at - 1) == Some(&b'"') {
+            return Ok(Cow::Borrowed(plain));
+        }
+        let mut value = plain.to_vec();
         loop {
-            let rest = &self.input[self.at..];
-            let plain = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
-            if let Some(control) = rest[..plain].iter().position(|&byte| byte < 0x20) {
-                return Err(Fault { what: "control character in a string", offset: self.at + control });
-            }
-            value.extend_from_slice(&rest[..plain]);
-            self.at += plain + 1;
-            match rest.get(plain) {
-                Some(b'"') => return Ok(value),
-                Some(_) => self.escape(&mut value)?,
-                None => return Err(self.ended()),
+            self.escape(&mut value)?;
+            value.extend_from_slice(self.plain()?);
+            if self.input.get(self.at - 1) == Some(&b'"') {
+                return Ok(Cow::Owned(value));
             }
         }
+    }
+
+    /// The part of a string up to the next quote or backslash, which is taken.
+    fn plain(&mut self) -> Result<&'a [u8], Fault> {
+        let rest = &self.input[self.at..];
+        let end = memchr::memchr2(b'"', b'\\', rest);
+        let plain = &rest[..end.unwrap_or(rest.len())];
+        // Looking at every byte is quicker than stopping at the first.
+        if plain.iter().fold(false, |any, &byte| any | (byte < 0x20)) {
+            let control = plain.iter().position(|&byte| byte < 0x20).unwrap_or(0);
+            return Err(Fault { what: "control character in a string", offset: self.at + control });
+        }
+        self.at += plain.len() + 1;
+        if end.is_some() { Ok(plain) } else { Err(self.ended()) }
     }
 
     /// The backslash has been taken.

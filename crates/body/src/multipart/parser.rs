@@ -1,8 +1,10 @@
-//! Reads a body line by line and cuts it at its boundaries.
+//! Reads a body line by line and cuts it at its boundaries. Of a content only those lines are looked at that may be more than content.
 //!
 //! Invariant: every byte of the body is part of a boundary line, a header line or the content of a part, or sets a flag.
 
-use memchr::memmem::Finder;
+use std::ops::Range;
+
+use memchr::memmem::{self, Finder};
 
 use super::{
     Flags, Multipart, Part,
@@ -11,19 +13,20 @@ use super::{
 };
 use crate::{BodyError, Limits};
 
-pub(super) struct Parser<'a> {
+pub(super) struct Parser<'i, 'l> {
+    input: &'i [u8],
     boundary: Vec<u8>,
     /// `--` and the boundary, with what a search for it needs: every line of an upload is searched.
     delimiter: Finder<'static>,
-    limits: &'a Limits,
+    /// Where the next line is that starts with two dashes, unless that is behind.
+    dashes: usize,
+    limits: &'l Limits,
     flags: Flags,
-    parts: Vec<Part>,
+    parts: Vec<Part<'i>>,
     open: Option<Open>,
     boundaries: usize,
     complete: bool,
     crlf_line: bool,
-    /// The line before this one ended in a bare line feed.
-    after_lf: bool,
     /// First byte of the line that is being read.
     offset: usize,
     error: Option<BodyError>,
@@ -36,7 +39,18 @@ struct Open {
     disposition: Disposition,
     in_content: bool,
     content_seen: bool,
-    content: Vec<u8>,
+    content: Range<usize>,
+}
+
+impl Open {
+    /// Takes more content; it follows what was taken before.
+    fn take(&mut self, content: Range<usize>) {
+        if !self.content_seen {
+            self.content.start = content.start;
+        }
+        self.content_seen = true;
+        self.content.end = content.end;
+    }
 }
 
 /// What to do after a line.
@@ -45,12 +59,14 @@ enum Next {
     Stop,
 }
 
-impl<'a> Parser<'a> {
-    pub(super) fn new(boundary: Vec<u8>, flags: Flags, limits: &'a Limits) -> Self {
+impl<'i, 'l> Parser<'i, 'l> {
+    pub(super) fn new(boundary: Vec<u8>, flags: Flags, input: &'i [u8], limits: &'l Limits) -> Self {
         let delimiter = Finder::new(&[b"--", boundary.as_slice()].concat()).into_owned();
         Self {
+            input,
             boundary,
             delimiter,
+            dashes: 0,
             limits,
             flags,
             parts: Vec::new(),
@@ -58,25 +74,28 @@ impl<'a> Parser<'a> {
             boundaries: 0,
             complete: false,
             crlf_line: false,
-            after_lf: false,
             offset: 0,
             error: None,
         }
     }
 
-    pub(super) fn read(mut self, input: &[u8]) -> (Multipart, Option<BodyError>) {
-        let mut rest = input;
-        while !rest.is_empty() && !self.complete {
+    pub(super) fn read(mut self) -> (Multipart<'i>, Option<BodyError>) {
+        let input = self.input;
+        while self.offset < input.len() && !self.complete {
+            let rest = &input[self.offset..];
+            let plain = self.plain_content(rest);
+            if let (1.., Some(open)) = (plain, &mut self.open) {
+                open.take(self.offset..self.offset + plain);
+                self.offset += plain;
+                continue;
+            }
             let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
-            let (line, after) = rest.split_at(end);
-            if let Next::Stop = self.line(line) {
+            if let Next::Stop = self.line(&rest[..end]) {
                 break;
             }
-            self.after_lf = line.ends_with(b"\n") && !line.ends_with(b"\r\n");
-            self.offset += line.len();
-            rest = after;
+            self.offset += end;
         }
-        self.flags.data_after |= self.complete && !rest.is_empty();
+        self.flags.data_after |= self.complete && self.offset < input.len();
         if !input.is_empty() && !self.complete && self.error.is_none() {
             self.fail(match self.boundaries {
                 0 => "no boundaries found in payload",
@@ -86,6 +105,21 @@ impl<'a> Parser<'a> {
         self.close(false);
         self.flags.crlf_lf_lines = self.crlf_line && self.flags.lf_line;
         (Multipart { parts: self.parts, flags: self.flags }, self.error)
+    }
+
+    /// How many bytes of whole lines are content whatever they hold: none of them starts with two dashes or has a boundary in it.
+    fn plain_content(&mut self, rest: &[u8]) -> usize {
+        if !self.open.as_ref().is_some_and(|open| open.in_content) || rest.starts_with(b"--") {
+            return 0;
+        }
+        if self.dashes <= self.offset {
+            self.dashes = self.offset + memmem::find(rest, b"\n--").map_or(rest.len(), |at| at + 1);
+        }
+        let plain = &rest[..self.dashes - self.offset];
+        match self.delimiter.find(plain) {
+            Some(at) => memchr::memrchr(b'\n', &plain[..at]).map_or(0, |at| at + 1),
+            None => plain.len(),
+        }
     }
 
     fn line(&mut self, line: &[u8]) -> Next {
@@ -112,10 +146,7 @@ impl<'a> Parser<'a> {
         }
         match &mut self.open {
             None => self.flags.data_before = true,
-            Some(open) if open.in_content => {
-                open.content_seen = true;
-                open.content.extend_from_slice(line);
-            }
+            Some(open) if open.in_content => open.take(self.offset..self.offset + line.len()),
             Some(_) => self.header_line(line),
         }
         Next::Line
@@ -133,7 +164,7 @@ impl<'a> Parser<'a> {
             [b'-', b'-', end @ ..] => (true, end),
             _ => (false, end),
         };
-        self.flags.lf_line |= self.after_lf;
+        self.flags.lf_line |= self.after_lf();
         match end {
             b"\r\n" => self.crlf_line = true,
             b"\n" => self.flags.lf_line = true,
@@ -160,6 +191,12 @@ impl<'a> Parser<'a> {
         }
         self.open = Some(Open::default());
         Next::Line
+    }
+
+    /// Whether the line before this one ended in a bare line feed.
+    fn after_lf(&self) -> bool {
+        let before = &self.input[..self.offset];
+        before.ends_with(b"\n") && !before.ends_with(b"\r\n")
     }
 
     /// Whether a line that is no boundary holds one behind white space or a quote.
@@ -200,10 +237,11 @@ impl<'a> Parser<'a> {
     /// Ends the part that is being read. The line end before a boundary belongs to the boundary.
     fn close(&mut self, at_boundary: bool) {
         let Some(open) = self.open.take() else { return };
-        let Open { headers, disposition, mut content, .. } = open;
+        let Open { headers, disposition, content, .. } = open;
+        let mut content = &self.input[content];
         if at_boundary {
-            let end = if content.ends_with(b"\r\n") { 2 } else { usize::from(content.ends_with(b"\n")) };
-            content.truncate(content.len() - end);
+            content =
+                content.strip_suffix(b"\n").map_or(content, |text| text.strip_suffix(b"\r").unwrap_or(text));
         }
         let name = disposition.name.unwrap_or_default();
         self.flags.invalid_part |= name.is_empty();

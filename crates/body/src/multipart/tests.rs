@@ -3,8 +3,9 @@ use super::*;
 const TYPE: &[u8] = b"multipart/form-data; boundary=XX";
 
 /// Reads a body written with `|` for CRLF and `~` for a bare line feed.
-fn read(body: &str) -> (Multipart, Option<BodyError>) {
-    parse(TYPE, body.replace('|', "\r\n").replace('~', "\n").as_bytes(), &Limits::default())
+fn read(body: &str) -> (Multipart<'static>, Option<BodyError>) {
+    let body = body.replace('|', "\r\n").replace('~', "\n");
+    parse(TYPE, body.leak().as_bytes(), &Limits::default())
 }
 
 fn error(body: &str) -> String {
@@ -29,12 +30,12 @@ fn fields_and_files_in_wire_order() {
     assert_eq!(multipart.flags, Flags::default());
     assert!(!multipart.flags.strict_error());
     let [a, f, charset] = multipart.parts.as_slice() else { panic!("{:?}", multipart.parts) };
-    assert_eq!((a.name.as_slice(), a.content.as_slice(), &a.filename), (&b"a"[..], &b"1\r\n2"[..], &None));
-    assert_eq!((f.name.as_slice(), f.content.as_slice()), (&b"f"[..], &b"hello\n"[..]));
+    assert_eq!((a.name.as_slice(), a.content, &a.filename), (&b"a"[..], &b"1\r\n2"[..], &None));
+    assert_eq!((f.name.as_slice(), f.content), (&b"f"[..], &b"hello\n"[..]));
     assert_eq!(f.filename.as_deref(), Some(&b"x.txt"[..]));
     assert_eq!(f.headers[0], b"content-disposition: form-data; name=f; filename=\"x.txt\"");
     assert_eq!(f.headers[1], b"Content-Type: text/plain");
-    assert_eq!((charset.name.as_slice(), charset.content.as_slice()), (&b"_charset_"[..], &b""[..]));
+    assert_eq!((charset.name.as_slice(), charset.content), (&b"_charset_"[..], &b""[..]));
 }
 
 #[test]
@@ -155,8 +156,7 @@ fn content_before_an_error_is_kept() {
             .message
             .starts_with("invalid part header (header name missing) at offset 57")
     );
-    let parts: Vec<_> =
-        multipart.parts.iter().map(|part| (part.name.as_slice(), part.content.as_slice())).collect();
+    let parts: Vec<_> = multipart.parts.iter().map(|part| (part.name.as_slice(), part.content)).collect();
     assert_eq!(parts, [(&b"a"[..], &b"1"[..]), (b"", b"2"), (b"b", b"3\r\n")]);
     assert_eq!(multipart.parts[1].headers, [b":bad"]);
     assert!(multipart.flags.invalid_part);
@@ -346,9 +346,10 @@ fn no_more_parts_than_allowed() {
     let limits = Limits { parts: 2, ..Limits::default() };
     let part = "--XX\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n";
     let body = |parts: usize| format!("{}--XX--\r\n", part.repeat(parts)).into_bytes();
-    let (multipart, error) = parse(TYPE, &body(2), &limits);
+    let (two, three) = (body(2), body(3));
+    let (multipart, error) = parse(TYPE, &two, &limits);
     assert_eq!((multipart.parts.len(), error), (2, None));
-    let (multipart, error) = parse(TYPE, &body(3), &limits);
+    let (multipart, error) = parse(TYPE, &three, &limits);
     assert_eq!(multipart.parts.len(), 2);
     assert!(multipart.flags.file_limit_exceeded && error.is_some());
 }

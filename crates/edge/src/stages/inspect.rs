@@ -183,7 +183,7 @@ pub(crate) async fn body(
     let body = read_body(snapshot, ctx, session, &inspection).await?;
     ctx.body_length = Some(body.len());
     let length = body.len();
-    aside(length, || inspection.lock().phase(|transaction| transaction.request_body(&body)))?;
+    aside(length, || inspection.lock().phase(|transaction| transaction.request_body_shared(&body)))?;
     Ok(Some(body))
 }
 

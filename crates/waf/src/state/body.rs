@@ -4,7 +4,8 @@
 //! ModSecurity leaves to three rules of its recommended set-up. An empty body is not
 //! parsed (trap 20). Whatever was read before an error stays visible, and `REQBODY_ERROR` says so; it is `0`, not absent, otherwise (43).
 
-use portcullis_body::{BodyError, Field, Limits, json, multipart, urlencoded, xml};
+use bytes::Bytes;
+use portcullis_body::{BodyError, Limits, json, multipart, urlencoded, xml};
 
 use super::{Member, Value};
 use crate::ir::Settings;
@@ -45,26 +46,34 @@ impl Processor {
     /// The processor of a content type.
     #[must_use]
     pub fn of_content_type(value: &[u8]) -> Option<Self> {
-        let value = value.trim_ascii_start().to_ascii_lowercase();
+        let value = value.trim_ascii_start();
+        let begins = |with: &[u8]| starts(value, with);
         let end = value.iter().position(|byte| matches!(byte, b';' | b' ' | b'\t' | b','));
         let essence = value.get(..end.unwrap_or(value.len())).unwrap_or(&[]);
-        if value.starts_with(b"application/x-www-form-urlencoded") {
+        let is_application = |suffix| starts(essence, b"application/") && ends(essence, suffix);
+        if begins(b"application/x-www-form-urlencoded") {
             Some(Self::UrlEncoded)
-        } else if value.starts_with(b"multipart/form-data") {
+        } else if begins(b"multipart/form-data") {
             Some(Self::Multipart)
-        } else if value.starts_with(b"application/json")
-            || (essence.starts_with(b"application/") && essence.ends_with(b"+json"))
-        {
+        } else if begins(b"application/json") || is_application(b"+json") {
             Some(Self::Json)
-        } else if value.starts_with(b"application/xml")
-            || value.starts_with(b"text/xml")
-            || (essence.starts_with(b"application/") && essence.ends_with(b"+xml"))
-        {
+        } else if begins(b"application/xml") || begins(b"text/xml") || is_application(b"+xml") {
             Some(Self::Xml)
         } else {
             None
         }
     }
+}
+
+/// Whether a text begins with another, ASCII case ignored.
+fn starts(text: &[u8], with: &[u8]) -> bool {
+    text.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with))
+}
+
+/// Whether it ends with another.
+fn ends(text: &[u8], with: &[u8]) -> bool {
+    let start = text.len().checked_sub(with.len());
+    start.and_then(|start| text.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case(with))
 }
 
 #[derive(Debug, Default)]
@@ -92,9 +101,9 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    /// Keeps a body and unfolds it.
-    pub(crate) fn read(&mut self, raw: &[u8], content_type: &[u8], settings: &Settings) {
-        self.raw = Some(Value::from(raw));
+    /// Keeps a body and unfolds it. What stands in it as it is shares its bytes.
+    pub(crate) fn read(&mut self, raw: &Bytes, content_type: &[u8], settings: &Settings) {
+        self.raw = Some(Value::part(raw, raw));
         let Some(processor) = self.processor.filter(|_| !raw.is_empty()) else { return };
         if let Some(limit) = settings.request_body_no_files_limit
             && processor != Processor::Multipart
@@ -111,18 +120,16 @@ impl Body {
         };
         match processor {
             Processor::UrlEncoded => {
-                let form = urlencoded::parse(raw, settings.argument_separator, &limits);
+                let args = &mut self.args;
+                let form = urlencoded::walk(raw, settings.argument_separator, &limits, |name, value| {
+                    args.push(Member { name: Value::of(raw, name), value: Value::of(raw, value) });
+                });
                 self.urlencoded_error = form.invalid_escape;
-                self.args = members(form.fields);
                 if form.truncated {
                     self.fail(format!("more than {} arguments", limits.fields));
                 }
             }
-            Processor::Json => {
-                let (fields, error) = json::flatten(raw, &limits);
-                self.args = members(fields);
-                self.note(error);
-            }
+            Processor::Json => self.read_json(raw, &limits),
             Processor::Xml => {
                 let (document, error) = xml::parse(raw, &limits);
                 self.xml_text = Some(Value::from(document.text));
@@ -144,7 +151,25 @@ impl Body {
         }
     }
 
-    fn read_multipart(&mut self, raw: &[u8], content_type: &[u8], limits: &Limits, settings: &Settings) {
+    /// All names stand in one buffer: they repeat each other, but no two are the same bytes of the document.
+    fn read_json(&mut self, raw: &Bytes, limits: &Limits) {
+        let (mut names, mut fields) = (Vec::new(), Vec::new());
+        let error = json::walk(raw, limits, |name, value| {
+            names.extend_from_slice(name);
+            fields.push((name.len(), Value::of(raw, value)));
+        });
+        let names = Bytes::from(names);
+        let mut rest = &*names;
+        self.args.reserve(fields.len());
+        for (length, value) in fields {
+            let (name, behind) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+            self.args.push(Member { name: Value::part(&names, name), value });
+            rest = behind;
+        }
+        self.note(error);
+    }
+
+    fn read_multipart(&mut self, raw: &Bytes, content_type: &[u8], limits: &Limits, settings: &Settings) {
         let (body, error) = multipart::parse(content_type, raw, limits);
         self.flags = body.flags;
         self.note(error);
@@ -160,11 +185,11 @@ impl Body {
                     if let Some(extended) = part.extended_filename {
                         self.files.push(Member { name: Value::clone(&name), value: Value::from(extended) });
                     }
-                    self.contents.push(Member { name, value: Value::from(part.content) });
+                    self.contents.push(Member { name, value: Value::part(raw, part.content) });
                 }
                 None => {
                     without_files = without_files.saturating_add(part.content.len());
-                    self.args.push(Member { name, value: Value::from(part.content) });
+                    self.args.push(Member { name, value: Value::part(raw, part.content) });
                 }
             }
         }
@@ -178,13 +203,6 @@ impl Body {
             self.fail("the body without files is longer than its limit".to_owned());
         }
     }
-}
-
-fn members(fields: Vec<Field>) -> Vec<Member> {
-    fields
-        .into_iter()
-        .map(|field| Member { name: Value::from(field.name), value: Value::from(field.value) })
-        .collect()
 }
 
 #[cfg(test)]

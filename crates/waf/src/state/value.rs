@@ -3,7 +3,7 @@
 //! What came with the request is a range of a buffer that all values of a message share; a short text that the engine makes itself, a
 //! number or a flag, stands in the value; only a long one is allocated. The size of a value does not depend on its length.
 
-use std::{fmt, ops::Deref};
+use std::{borrow::Cow, fmt, ops::Deref};
 
 use bytes::Bytes;
 
@@ -29,6 +29,23 @@ impl Value {
     /// A buffer, or a part of one. It is kept alive as long as the value is.
     pub(crate) const fn shared(text: Bytes) -> Self {
         Self(Text::Shared(text))
+    }
+
+    /// A part of a buffer. A short one is copied; so is what does not stand in the buffer at all.
+    pub(crate) fn part(buffer: &Bytes, part: &[u8]) -> Self {
+        let start = part.as_ptr().addr().wrapping_sub(buffer.as_ptr().addr());
+        match start.checked_add(part.len()) {
+            Some(end) if part.len() > SHORT && end <= buffer.len() => Self::shared(buffer.slice(start..end)),
+            _ => Self::from(part),
+        }
+    }
+
+    /// What stands in a buffer, or was made.
+    pub(crate) fn of(buffer: &Bytes, text: Cow<'_, [u8]>) -> Self {
+        match text {
+            Cow::Borrowed(part) => Self::part(buffer, part),
+            Cow::Owned(text) => Self::from(text),
+        }
     }
 
     /// A number in decimal digits; what does not fit 64 bits saturates.
@@ -137,6 +154,18 @@ mod tests {
             assert_eq!(&*Value::decimal(number), number.to_string().as_bytes());
         }
         assert_eq!(Value::decimal(u128::MAX), Value::decimal(i64::MAX));
+    }
+
+    #[test]
+    fn parts_share_the_buffer_they_stand_in() {
+        let buffer = Bytes::from((0..100).collect::<Vec<u8>>());
+        for (from, to) in [(0, 100), (10, 90), (10, 20), (100, 100)] {
+            let value = Value::part(&buffer, &buffer[from..to]);
+            assert_eq!(&*value, &buffer[from..to]);
+            assert_eq!(std::ptr::eq(&*value, &buffer[from..to]), to - from > SHORT);
+        }
+        let other = vec![7; 50];
+        assert_eq!(&*Value::part(&buffer, &other), other.as_slice());
     }
 
     #[test]
