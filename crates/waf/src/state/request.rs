@@ -5,7 +5,10 @@
 //! is empty, not absent, for a path that ends in a slash (trap 28: CRS 920200 needs it there). A fragment is cut from both, kept in `REQUEST_URI_RAW` and `REQUEST_LINE`
 //! (trap 29). Cookies are split on `;` and the first `=`, neither decoded nor unquoted (trap 30).
 
+use std::borrow::Cow;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
 use portcullis_body::{Limits, urlencoded};
 
 use super::{Member, Value};
@@ -33,18 +36,41 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    /// Takes a head apart. It is copied once, and what needs no decoding shares the copy.
     pub(crate) fn read(head: &RequestHead<'_>, separator: u8, limits: &Limits) -> Self {
+        let fields: usize = head.headers.iter().map(|field| field.name.len() + field.value.len()).sum();
+        let mut copy =
+            Vec::with_capacity(head.method.len() + head.target.len() + head.protocol.len() + 2 + fields);
+        copy.extend_from_slice(head.method);
+        copy.push(b' ');
+        copy.extend_from_slice(head.target);
+        copy.push(b' ');
+        copy.extend_from_slice(head.protocol);
+        for field in head.headers {
+            copy.extend_from_slice(field.name);
+            copy.extend_from_slice(field.value);
+        }
+        let copy = Bytes::from(copy);
+        let mut rest = Rest(&copy);
+        let line = rest.take(head.method.len() + head.target.len() + head.protocol.len() + 2);
+        let mut words = Rest(line);
+        let method = words.take(head.method.len());
+        words.take(1);
+        let target = words.take(head.target.len());
+        words.take(1);
         let mut request = Self {
-            method: Value::from(head.method),
-            uri_raw: Value::from(head.target),
-            protocol: Value::from(head.protocol),
-            line: Value::from([head.method, head.target, head.protocol].join(&b' ')),
-            headers: head.headers.iter().map(|field| Member::new(field.name, field.value)).collect(),
+            method: Value::part(&copy, method),
+            uri_raw: Value::part(&copy, target),
+            protocol: Value::part(&copy, words.0),
+            line: Value::part(&copy, line),
+            headers: Vec::with_capacity(head.headers.len()),
             ..Self::default()
         };
-        request.read_target(head.target, separator, limits);
+        request.read_target(&copy, target, separator, limits);
         for field in head.headers {
-            request.read_field(field.name, field.value);
+            let (name, value) = (rest.take(field.name.len()), rest.take(field.value.len()));
+            request.headers.push(Member { name: Value::part(&copy, name), value: Value::part(&copy, value) });
+            request.read_field(&copy, name, value);
         }
         request
     }
@@ -63,36 +89,52 @@ impl Request {
             .any(|member| first.is_some_and(|first| *first != member.value))
     }
 
-    fn read_target(&mut self, target: &[u8], separator: u8, limits: &Limits) {
+    fn read_target(&mut self, copy: &Bytes, target: &[u8], separator: u8, limits: &Limits) {
         let without_fragment = until(target, b'#');
         let path_and_query = without_authority(without_fragment);
         let path = until(path_and_query, b'?');
         let query = path_and_query.get(path.len() + 1..).unwrap_or(&[]);
-        self.uri = Value::from(percent_decoded(path_and_query));
+        self.uri = Value::of(copy, percent_decoded(path_and_query));
         let filename = percent_decoded(path);
-        let last = filename.iter().rposition(|byte| matches!(byte, b'/' | b'\\'));
-        self.basename = Value::from(last.and_then(|at| filename.get(at + 1..)).unwrap_or(&[]));
-        self.filename = Value::from(filename);
-        self.query = Value::from(query);
-        let form = urlencoded::parse(query, separator, limits);
-        self.args = form.fields.iter().map(|field| Member::new(&field.name, &field.value)).collect();
+        let last = memchr::memrchr2(b'/', b'\\', &filename);
+        let basename = last.and_then(|at| filename.get(at + 1..)).unwrap_or(&[]);
+        self.basename = Value::part(copy, basename);
+        self.filename = Value::of(copy, filename);
+        self.query = Value::part(copy, query);
+        let form = urlencoded::walk(query, separator, limits, |name, value| {
+            self.args.push(Member { name: Value::of(copy, name), value: Value::of(copy, value) });
+        });
         self.urlencoded_error = form.invalid_escape;
         self.too_many_args = form.truncated;
     }
 
-    fn read_field(&mut self, name: &[u8], value: &[u8]) {
+    fn read_field(&mut self, copy: &Bytes, name: &[u8], value: &[u8]) {
         if name.eq_ignore_ascii_case(b"cookie") {
-            self.cookies.extend(cookies(value));
+            self.cookies.extend(cookies(value).map(|(name, value)| Member {
+                name: Value::part(copy, name),
+                value: Value::part(copy, value),
+            }));
         } else if name.eq_ignore_ascii_case(b"host") {
-            self.server_name = Value::from(without_port(value));
+            self.server_name = Value::part(copy, without_port(value));
         } else if name.eq_ignore_ascii_case(b"authorization") {
             let scheme = until(value, b' ');
-            self.auth_type = Some(Value::from(scheme));
+            self.auth_type = Some(Value::part(copy, scheme));
             if scheme.eq_ignore_ascii_case(b"basic") {
                 let credentials = STANDARD.decode(value.get(scheme.len()..).unwrap_or(&[]).trim_ascii());
                 self.remote_user = credentials.ok().map(|decoded| Value::from(until(&decoded, b':')));
             }
         }
+    }
+}
+
+/// What is left of a buffer.
+struct Rest<'a>(&'a [u8]);
+
+impl<'a> Rest<'a> {
+    fn take(&mut self, length: usize) -> &'a [u8] {
+        let (taken, rest) = self.0.split_at_checked(length).unwrap_or((self.0, &[]));
+        self.0 = rest;
+        taken
     }
 }
 
@@ -127,9 +169,11 @@ fn without_port(host: &[u8]) -> &[u8] {
 }
 
 /// Decodes `%XX`; anything else, a lone `%` too, stands for itself.
-pub(crate) fn percent_decoded(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn percent_decoded(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let Some(first) = memchr::memchr(b'%', bytes) else { return Cow::Borrowed(bytes) };
     let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
+    out.extend_from_slice(bytes.get(..first).unwrap_or_default());
+    let mut at = first;
     while let Some(&byte) = bytes.get(at) {
         let pair =
             (byte == b'%').then(|| Some((hex(*bytes.get(at + 1)?)?, hex(*bytes.get(at + 2)?)?))).flatten();
@@ -144,19 +188,19 @@ pub(crate) fn percent_decoded(bytes: &[u8]) -> Vec<u8> {
             }
         }
     }
-    out
+    Cow::Owned(out)
 }
 
 fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
-fn cookies(field: &[u8]) -> impl Iterator<Item = Member> + '_ {
+fn cookies(field: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     field.trim_ascii_end().split(|byte| *byte == b';').filter_map(|pair| {
         let name = until(pair, b'=');
         let value = pair.get(name.len() + 1..).unwrap_or(&[]);
         let name = name.trim_ascii_start();
-        (!name.is_empty()).then(|| Member::new(name, value))
+        (!name.is_empty()).then_some((name, value))
     })
 }
 
@@ -183,6 +227,18 @@ mod tests {
         assert_eq!(text(&request.query), "x=%31");
         assert_eq!(text(&request.uri), "/a?b#c/d.php?x=1");
         assert_eq!(text(&request.line), "GET /a%3fb%23c/d.php?x=%31#f HTTP/1.1");
+    }
+
+    #[test]
+    fn what_needs_no_decoding_is_not_copied() {
+        let request = request(
+            "/a/quite/long/path/to/some/directory/and/a/file/with/a/long/name.php?and=a+query+of+some+length",
+        );
+        let stands_in_line =
+            |value: &Value| request.line.as_ptr_range().contains(&value.as_ptr()) && value.len() > 23;
+        for value in [&request.uri_raw, &request.uri, &request.filename, &request.query] {
+            assert!(stands_in_line(value), "{value:?}");
+        }
     }
 
     #[test]
