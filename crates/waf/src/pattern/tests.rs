@@ -224,3 +224,19 @@ fn what_is_told_quickly_is_what_a_search_says() {
     let lines = Pattern::compile(b"^.*$", MULTI).expect("compiles");
     assert_eq!(lines.find_at(b"a\nb", 2), Ok(Some(2..3)));
 }
+
+/// Small automata skip bytes that cannot change their state; a byte that leads into such a state must be read once, not twice.
+#[test]
+fn a_byte_is_read_once_wherever_a_search_begins() {
+    for (pattern, input, expected) in [
+        (r"\d\([^(]*\)", &b"5(5)"[..], Some((0, 4))),
+        (r"[a-z]+=[^=]*;", b"aa=bb;", Some((0, 6))),
+        (r"..ab[^b]*c", b"xxabzzzzc", Some((0, 9))),
+        (r".0.*0", b"....0", None),
+        (r"..0.*0", b"0*,3\xff\x03(\0\00", None),
+    ] {
+        assert_eq!(span(SINGLE, pattern, input), expected, "{pattern}");
+        let pattern = Pattern::compile_within(pattern.as_bytes(), SINGLE, 100, 1 << 20).expect(pattern);
+        assert_eq!(pattern.is_match(input), Ok(expected.is_some()), "{pattern:?}");
+    }
+}
