@@ -13,6 +13,10 @@ use clap::{Parser, Subcommand};
 use commands::{cert, check, customer, demo_backend, rules, run, version};
 use output::Exit;
 
+// Nearly everything that a proxied request needs is allocated for it and freed with it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Reverse proxy and web application firewall that compiles the OWASP Core Rule Set
 #[derive(Parser)]
 #[command(name = "portcullis", version = version::VERSION, args_conflicts_with_subcommands = true, arg_required_else_help = true)]
