@@ -63,6 +63,8 @@ pub struct EdgeConfig {
     pub tail: String,
     /// Further files beside `config.toml`, which only their owner may read.
     pub files: Vec<(String, String)>,
+    /// `server.threads`
+    pub threads: usize,
     /// Environment of the process.
     pub environment: Vec<(String, String)>,
 }
@@ -90,6 +92,12 @@ impl Backend {
     #[must_use]
     pub fn plain(id: &str, upstream: &RecordingUpstream) -> Self {
         Self { id: id.to_owned(), servers: vec![upstream.address()], tls: None }
+    }
+
+    /// The same for a server that is no [`RecordingUpstream`].
+    #[must_use]
+    pub fn plain_at(id: &str, address: SocketAddr) -> Self {
+        Self { id: id.to_owned(), servers: vec![address], tls: None }
     }
 
     /// A TLS backend whose certificate must hold `name` and be signed by the authority in `ca`.
@@ -122,6 +130,7 @@ impl Default for EdgeConfig {
             waf: String::new(),
             tail: String::new(),
             files: Vec::new(),
+            threads: 2,
             environment: Vec::new(),
         }
     }
@@ -141,8 +150,8 @@ impl EdgeConfig {
             addresses.iter().map(|address| format!("\"{address}\"")).collect::<Vec<_>>().join(", ")
         };
         let file = |name: &str| toml_string(&dir.join(name).to_string_lossy());
-        let mut text = String::from("environment = \"test\"\n\n[server]\nthreads = 2\n");
         // Writing to a String cannot fail.
+        let mut text = format!("environment = \"test\"\n\n[server]\nthreads = {}\n", self.threads);
         let _ = writeln!(text, "\n[listen]\nhttps = [{}]", list(&[self.https]));
         let _ = writeln!(text, "http = [{}]", list(self.http.as_slice()));
         let admin = self.admin.map_or_else(|| "off".to_owned(), |address| address.to_string());

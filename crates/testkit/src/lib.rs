@@ -10,6 +10,7 @@ mod edge;
 mod h2;
 mod http1;
 mod journal;
+mod memory;
 mod upstream;
 
 pub use certificates::{Authority, Leaf};
@@ -20,4 +21,5 @@ pub use h2::{Frame, H2Answer, H2Connection, H2Wire, h2_exchange, h2_raw, header_
 pub use http;
 pub use http1::{Answer, Received};
 pub use journal::Journal;
+pub use memory::resident_kib;
 pub use upstream::{RecordingUpstream, Reply};

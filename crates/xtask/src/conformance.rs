@@ -107,7 +107,7 @@ fn ledger(workspace: &Path, crs: &Path) -> Option<PathBuf> {
     named.into_iter().chain([ledgers.join("crs-4.28.0.toml")]).find(|path| path.is_file())
 }
 
-fn build(workspace: &Path) -> anyhow::Result<PathBuf> {
+pub(crate) fn build(workspace: &Path) -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
         .args(["build", "--release", "--bin", "portcullis"])

@@ -1,5 +1,6 @@
 //! Developer commands: `cargo xtask layers`, `conformance`, `data`, `soak`, `docs`.
 
+mod bench_edge;
 mod bench_hostile;
 mod bench_peers;
 mod conformance;
@@ -8,6 +9,7 @@ mod docs;
 mod fuzz_smoke;
 mod instructions;
 mod layers;
+mod reloads;
 mod soak;
 
 use std::{
@@ -35,6 +37,8 @@ enum Command {
     BenchPeers(bench_peers::Arguments),
     /// The most expensive requests that can be made from the rules: CPU time for each byte
     BenchHostile(bench_hostile::Arguments),
+    /// Requests that a core serves: the edge with its rules and without, nginx with ModSecurity and without
+    BenchEdge(bench_edge::Arguments),
     /// Instructions of a transaction, compared with benches/instructions.toml
     Instructions(instructions::Arguments),
     /// Fetches the pinned data sets of tests/data.lock into target/data
@@ -47,8 +51,10 @@ enum Command {
     },
     /// Runs the fuzz targets, each for a while
     FuzzSmoke(fuzz_smoke::Arguments),
+    /// Reloads the full rule set under load: memory must stay as it was
+    Reloads(reloads::Arguments),
     /// The long forms of what ./test runs in short: the whole regression suite on the release binary, 300 kills of the commands on
-    /// the register, slow clients by the hundred
+    /// the register, slow clients by the hundred, 1,000 reloads under load, 100,000 mutated requests for both engines
     Soak {
         /// A release of the Core Rule Set with its tests; target/data/crs/4.28.0 unless given
         #[arg(long)]
@@ -62,6 +68,8 @@ fn main() -> ExitCode {
         Command::Conformance(arguments) => conformance::run(workspace(), &arguments),
         Command::BenchPeers(arguments) => bench_peers::run(workspace(), &arguments),
         Command::BenchHostile(arguments) => bench_hostile::run(workspace(), &arguments),
+        Command::BenchEdge(arguments) => bench_edge::run(workspace(), &arguments),
+        Command::Reloads(arguments) => reloads::run(workspace(), &arguments),
         Command::Instructions(arguments) => instructions::run(workspace(), &arguments),
         Command::Data(arguments) => data::run(workspace(), &arguments),
         Command::Docs { check } => docs::run(workspace(), check),

@@ -7,7 +7,13 @@ use std::{
 
 use anyhow::Context as _;
 
-use crate::conformance;
+use crate::{conformance, reloads};
+
+/// So many times the rules are reloaded.
+const RELOADS: usize = 1_000;
+
+/// So many requests are made for both engines, over all settings.
+const MUTATIONS: &str = "100000";
 
 /// So many commands on the register are killed.
 const KILLS: &str = "300";
@@ -17,10 +23,22 @@ const DESCRIPTORS: &str = "16384";
 
 /// Whether all of it holds. One that fails does not keep the others from running.
 pub(crate) fn run(workspace: &Path, crs: Option<PathBuf>) -> anyhow::Result<bool> {
-    let suite = conformance::run(workspace, &conformance::Arguments::whole(crs));
+    let suite = conformance::run(workspace, &conformance::Arguments::whole(crs.clone()));
+    let flat = reloads::run(workspace, &reloads::Arguments { crs, binary: None, count: RELOADS });
+    let equal = mutations(workspace)?;
     let kills = kills(workspace)?;
     let slow = slow_clients(workspace)?;
-    Ok(suite? && kills && slow)
+    Ok(suite? && flat? && equal && kills && slow)
+}
+
+/// Requests of the suite, mutated, through both engines. The seed is fixed in the test.
+fn mutations(workspace: &Path) -> anyhow::Result<bool> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut test = Command::new(cargo);
+    test.args(["test", "--release", "--package", "portcullis-waf", "--test", "differential"])
+        .args(["--", "--nocapture"])
+        .env("PORTCULLIS_MUTATIONS", MUTATIONS);
+    Ok(test.current_dir(workspace).status().context("cargo test")?.success())
 }
 
 /// Tests that are ignored because they are long, which they say by their name.

@@ -62,18 +62,18 @@ fn measure<'a>(
     for (family, (a_byte, attack)) in &families {
         let requests = attacks.iter().filter(|attack| attack.family == *family).count();
         println!(
-            "{{\"family\":\"{family}\",\"requests\":{requests},\"ns_per_byte\":{a_byte:.1},\"bytes\":{},\"us\":{:.1},\"made_of\":\"{}\"}}",
+            "{{\"family\":\"{family}\",\"requests\":{requests},\"ns_per_byte\":{a_byte:.1},\"bytes\":{},\"us\":{:.1},\"made_of\":{:?}}}",
             attack.bytes(),
             a_byte * attack.bytes() as f64 / 1e3,
-            attack.made_of.escape_default()
+            attack.made_of
         );
     }
     if let Some((nanos, attack)) = value {
         println!(
-            "{{\"value_bytes\":{VALUE},\"us\":{:.1},\"family\":\"{}\",\"made_of\":\"{}\"}}",
+            "{{\"value_bytes\":{VALUE},\"us\":{:.1},\"family\":\"{}\",\"made_of\":{:?}}}",
             nanos / 1e3,
             attack.family,
-            attack.made_of.escape_default()
+            attack.made_of
         );
     }
     families

@@ -54,7 +54,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     above("conformance", &["testkit", "vectors"]),
     above("fuzzing", &["waf", "seclang", "transform", "body", "injection", "diag"]),
     above("peers", &["waf", "seclang", "diag"]),
-    above("xtask", &["conformance", "diag", "fuzzing", "peers", "seclang", "waf"]),
+    above("xtask", &["conformance", "diag", "fuzzing", "peers", "seclang", "testkit", "waf"]),
 ];
 
 /// Crates that the tests of any crate may use.
