@@ -233,7 +233,7 @@ fn a_byte_is_read_once_wherever_a_search_begins() {
         (r"[a-z]+=[^=]*;", b"aa=bb;", Some((0, 6))),
         (r"..ab[^b]*c", b"xxabzzzzc", Some((0, 9))),
         (r".0.*0", b"....0", None),
-        (r"..0.*0", b"0*,3\xff\x03(\0\00", None),
+        (r"..0.*0", b"0*,3\xff\x03(\0\x00", None),
     ] {
         assert_eq!(span(SINGLE, pattern, input), expected, "{pattern}");
         let pattern = Pattern::compile_within(pattern.as_bytes(), SINGLE, 100, 1 << 20).expect(pattern);
