@@ -9,7 +9,7 @@ use portcullis_vectors::{Ledger, data};
 use crate::{
     sqli::{
         self,
-        fold::fold,
+        fold::Folded,
         token::{Dialect, Quote, Reading, Token, Tokens},
     },
     xss::{
@@ -116,7 +116,9 @@ fn tokens(input: &[u8]) -> String {
 
 fn folding(input: &[u8]) -> String {
     let mut shown = String::new();
-    for token in fold(&mut Tokens::new(input, AS_IT_STANDS)).tokens() {
+    let mut folded = Folded::EMPTY;
+    folded.read(&mut Tokens::new(input, AS_IT_STANDS));
+    for token in folded.tokens() {
         show(&mut shown, token);
     }
     shown

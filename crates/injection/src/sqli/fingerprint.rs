@@ -4,7 +4,7 @@ use memchr::{memchr, memmem};
 
 use super::{
     Fingerprint,
-    fold::{Folded, MAX, fold},
+    fold::{Folded, MAX},
     token::{Kind, Reading, Tokens},
     words::is_known_fingerprint,
 };
@@ -20,7 +20,8 @@ pub(super) struct Outcome {
 /// Reads `input` as `reading` says and judges the fingerprint.
 pub(super) fn is_injection(input: &[u8], reading: Reading) -> Outcome {
     let mut tokens = Tokens::new(input, reading);
-    let folded = fold(&mut tokens);
+    let mut folded = Folded::EMPTY;
+    folded.read(&mut tokens);
     let fingerprint = fingerprint_of(&folded);
     let injection = is_known_fingerprint(fingerprint.as_bytes())
         && !is_ordinary(input, fingerprint.as_bytes(), &folded, tokens.seen);

@@ -29,24 +29,28 @@ impl<'a> Folded<'a> {
     }
 }
 
-/// Folds the stream.
-#[inline]
-pub(crate) fn fold<'a>(tokens: &mut Tokens<'a>) -> Folded<'a> {
-    let mut folder = Folder {
-        stream: tokens,
-        window: [Token::NONE; 8],
-        filled: 0,
-        left: 0,
-        more: true,
-        last_comment: Token::NONE,
-    };
-    let len = folder.run();
-    Folded { tokens: folder.window, len }
+impl<'a> Folded<'a> {
+    /// Before anything is read.
+    pub(crate) const EMPTY: Self = Self { tokens: [Token::NONE; 8], len: 0 };
+
+    /// Folds the stream into an empty one.
+    #[inline]
+    pub(crate) fn read(&mut self, tokens: &mut Tokens<'a>) {
+        let mut folder = Folder {
+            stream: tokens,
+            window: &mut self.tokens,
+            filled: 0,
+            left: 0,
+            more: true,
+            last_comment: Token::NONE,
+        };
+        self.len = folder.run();
+    }
 }
 
 struct Folder<'t, 'a> {
     stream: &'t mut Tokens<'a>,
-    window: [Token<'a>; 8],
+    window: &'t mut [Token<'a>; 8],
     /// Where the next token goes.
     filled: usize,
     /// Where the tokens looked at start; those before are settled for now.

@@ -279,10 +279,7 @@ impl<'a> Tokens<'a> {
             if rest.get(length).is_none_or(|byte| ends_word(*byte)) {
                 break;
             }
-            if length < LONGEST
-                && let Some(kind) = rest.get(..length).and_then(words::kind_of)
-                && kind != Kind::Bareword
-            {
+            if let Some(kind) = rest.get(..length).and_then(keyword) {
                 return self.token(kind, at, at + length, at + length);
             }
             length += 1;
@@ -322,6 +319,16 @@ impl<'a> Tokens<'a> {
         };
         Token { kind: Kind::Variable, ats, ..token }
     }
+}
+
+/// Whether what stands in front of a dot or a back quote is a token by itself.
+pub(super) fn is_keyword(text: &[u8]) -> bool {
+    keyword(text).is_some()
+}
+
+fn keyword(text: &[u8]) -> Option<Kind> {
+    let kind = if text.len() < LONGEST { words::kind_of(text) } else { None };
+    kind.filter(|kind| *kind != Kind::Bareword)
 }
 
 /// Which tokeniser a byte starts.

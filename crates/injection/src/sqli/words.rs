@@ -12,7 +12,9 @@ pub(super) const LONGEST: usize = 31;
 
 /// What the word is, whatever its case; `None` for one that SQL gives no meaning.
 pub(super) fn kind_of(word: &[u8]) -> Option<Kind> {
-    if !may_be(&WORD_LENGTHS, word, word.len()) {
+    let (first, last) = (*word.first()?, *word.last()?);
+    let second = word.get(1).copied().unwrap_or(0);
+    if word.len() > LONGEST || !may_be(&WORD_SIEVE, sieve_bit(first, second, last, word.len())) {
         return None;
     }
     let mut buffer = [0; LONGEST];
@@ -23,7 +25,9 @@ pub(super) fn kind_of(word: &[u8]) -> Option<Kind> {
 /// What the two words mean as one phrase, as `union` and `all` do, and the phrase in upper case.
 pub(super) fn phrase(first: &[u8], second: &[u8]) -> Option<(Kind, &'static [u8])> {
     let length = first.len() + 1 + second.len();
-    if !may_be(&PHRASE_LENGTHS, first, length) {
+    let second_byte = first.get(1).copied().unwrap_or(b' ');
+    let bit = sieve_bit(*first.first()?, second_byte, *second.last()?, length);
+    if length > LONGEST || !may_be(&PHRASE_SIEVE, bit) {
         return None;
     }
     let mut buffer = [b' '; LONGEST];
@@ -45,10 +49,16 @@ pub(super) fn is_known_fingerprint(types: &[u8]) -> bool {
     }
 }
 
-/// Whether anything in the table starts as `start` does and has this length. Most words of ordinary text end here.
-fn may_be(lengths: &[u32; 256], start: &[u8], length: usize) -> bool {
-    let first = start.first().map_or(0, u8::to_ascii_uppercase);
-    length <= LONGEST && (lengths.get(usize::from(first)).copied().unwrap_or(0) >> length) & 1 == 1
+/// Whether anything in the table has this bit. Most words of ordinary text end here.
+fn may_be(sieve: &[u64; SIEVE], bit: usize) -> bool {
+    sieve.get(bit / 64).is_some_and(|bits| bits >> (bit % 64) & 1 == 1)
+}
+
+/// Of the first two bytes, the last one and the length, ASCII case ignored.
+const fn sieve_bit(first: u8, second: u8, last: u8, length: usize) -> usize {
+    // One bit off makes capitals of letters; what it makes of other bytes is the same on both sides.
+    let bytes = [first & 0xdf, second & 0xdf, last & 0xdf, length as u8];
+    (u32::from_le_bytes(bytes).wrapping_mul(0x9e37_79b1) >> (32 - SIEVE_BITS)) as usize
 }
 
 fn upper(to: &mut [u8], from: &[u8]) {
@@ -80,10 +90,11 @@ const FINGERPRINT_SLOTS: usize = 16_384;
 static WORDS: [u16; WORD_SLOTS] = word_table();
 /// Fingerprint keys; 0 is free.
 static FINGERPRINTS: [u32; FINGERPRINT_SLOTS] = fingerprint_table();
-/// For each first byte the lengths its words have, one bit each.
-static WORD_LENGTHS: [u32; 256] = lengths(false);
-/// The same of words with a space in them.
-static PHRASE_LENGTHS: [u32; 256] = lengths(true);
+/// One bit in sixteen is set: [`sieve_bit`] of every word, and of those with a space in them.
+static WORD_SIEVE: [u64; SIEVE] = sieve(false);
+static PHRASE_SIEVE: [u64; SIEVE] = sieve(true);
+const SIEVE_BITS: u32 = 14;
+const SIEVE: usize = (1 << SIEVE_BITS) / 64;
 
 const SEED: u32 = 0x811c_9dc5;
 
@@ -152,13 +163,15 @@ const fn fingerprint_table() -> [u32; FINGERPRINT_SLOTS] {
     table
 }
 
-const fn lengths(phrases_only: bool) -> [u32; 256] {
-    let mut table = [0; 256];
+const fn sieve(phrases_only: bool) -> [u64; SIEVE] {
+    let mut table = [0; SIEVE];
     let mut entry = 0;
     while entry < SQL_KEYWORDS.len() {
         let word = SQL_KEYWORDS[entry].word.as_bytes();
         if SQL_KEYWORDS[entry].token_type != FINGERPRINT && (!phrases_only || has_space(word)) {
-            table[word[0] as usize] |= 1 << word.len();
+            let second = if word.len() > 1 { word[1] } else { 0 };
+            let bit = sieve_bit(word[0], second, word[word.len() - 1], word.len());
+            table[bit / 64] |= 1 << (bit % 64);
         }
         entry += 1;
     }
@@ -192,10 +205,14 @@ mod tests {
                 assert!(keys.insert(fingerprint_key(word, 1)), "{} shares its key", keyword.word);
             } else {
                 assert!(word.len() <= LONGEST, "{}", keyword.word);
+                let phrased = keyword.word.split_once(' ').map(|(a, b)| phrase(a.as_bytes(), b.as_bytes()));
+                assert!(phrased.is_none_or(|found| found.is_some_and(|(_, text)| text == word)));
                 let found = kind_of(word.to_ascii_lowercase().as_slice());
                 assert_eq!(found.map(|kind| kind as u8), Some(keyword.token_type), "{}", keyword.word);
             }
         }
+        // One name alone is never an injection; see `is_one_name`.
+        assert!((0..=u8::MAX).all(|letter| Kind::of(letter).is_none() || !is_known_fingerprint(&[letter])));
         assert_eq!((SQL_KEYWORDS.len() - keys.len(), keys.len()), (985, 8_367));
     }
 
