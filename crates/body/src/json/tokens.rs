@@ -94,13 +94,19 @@ impl<'a> Tokens<'a> {
         }
     }
 
+    #[inline]
     fn skip_blanks(&mut self) {
-        while matches!(self.input.get(self.at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+        // One comparison for the usual case, that there are none.
+        while let Some(&byte) = self.input.get(self.at)
+            && byte <= b' '
+            && matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+        {
             self.at += 1;
         }
     }
 
     /// The next byte that is not white space.
+    #[inline]
     fn sign(&mut self) -> Option<u8> {
         self.skip_blanks();
         self.start = self.at;
@@ -177,15 +183,12 @@ impl<'a> Tokens<'a> {
     /// The part of a string up to the next quote or backslash, which is taken.
     fn plain(&mut self) -> Result<&'a [u8], Fault> {
         let rest = &self.input[self.at..];
-        let end = memchr::memchr2(b'"', b'\\', rest);
-        let plain = &rest[..end.unwrap_or(rest.len())];
-        // Looking at every byte is quicker than stopping at the first.
-        if plain.iter().fold(false, |any, &byte| any | (byte < 0x20)) {
-            let control = plain.iter().position(|&byte| byte < 0x20).unwrap_or(0);
-            return Err(Fault { what: "control character in a string", offset: self.at + control });
+        let Some(end) = first_mark(rest) else { return Err(self.ended()) };
+        if rest[end] < b' ' {
+            return Err(Fault { what: "control character in a string", offset: self.at + end });
         }
-        self.at += plain.len() + 1;
-        if end.is_some() { Ok(plain) } else { Err(self.ended()) }
+        self.at += end + 1;
+        Ok(&rest[..end])
     }
 
     /// The backslash has been taken.
@@ -237,4 +240,60 @@ impl<'a> Tokens<'a> {
 
 fn closing(array: bool) -> u8 {
     if array { b']' } else { b'}' }
+}
+
+/// Position of the first byte that does not stand for itself in a string: a quote, a backslash, a control character.
+fn first_mark(text: &[u8]) -> Option<usize> {
+    // Most strings end before a search in large steps has begun.
+    let (near, far) = text.split_at(text.len().min(64));
+    let (eights, rest) = near.as_chunks::<8>();
+    for (index, eight) in eights.iter().enumerate() {
+        let marks = marks(u64::from_le_bytes(*eight));
+        if marks != 0 {
+            return Some(8 * index + marks.trailing_zeros() as usize / 8);
+        }
+    }
+    if let Some(at) = rest.iter().position(|&byte| matches!(byte, b'"' | b'\\') || byte < b' ') {
+        return Some(near.len() - rest.len() + at);
+    }
+    let end = memchr::memchr2(b'"', b'\\', far);
+    let plain = &far[..end.unwrap_or(far.len())];
+    // Looking at every byte is quicker than stopping at the first.
+    let any_control = plain.iter().fold(false, |any, &byte| any | (byte < b' '));
+    let control = any_control.then(|| plain.iter().position(|&byte| byte < b' ')).flatten();
+    control.or(end).map(|at| near.len() + at)
+}
+
+/// The high bit of the first such byte among eight, and maybe some of later ones.
+fn marks(eight: u64) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let (quote, backslash) = (eight ^ (EACH * b'"' as u64), eight ^ (EACH * b'\\' as u64));
+    let is_quote = quote.wrapping_sub(EACH) & !quote;
+    let is_backslash = backslash.wrapping_sub(EACH) & !backslash;
+    let is_control = eight.wrapping_sub(EACH * b' ' as u64) & !eight;
+    (is_quote | is_backslash | is_control) & (EACH << 7)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_mark_is_found_wherever_it_stands() {
+        let is_mark = |byte: u8| matches!(byte, b'"' | b'\\') || byte < b' ';
+        for length in 0..100 {
+            for at in 0..length {
+                for byte in 0..=255 {
+                    let mut text = vec![b'!'; length];
+                    text[at] = byte;
+                    assert_eq!(first_mark(&text), is_mark(byte).then_some(at), "{byte} at {at} of {length}");
+                    // What looks like a mark behind one must not count before it.
+                    text[at..].fill(byte);
+                    text[length - 1] = b'"';
+                    let first = if is_mark(byte) { at } else { length - 1 };
+                    assert_eq!(first_mark(&text), Some(first), "{byte} from {at} of {length}");
+                }
+            }
+        }
+    }
 }

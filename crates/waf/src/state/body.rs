@@ -153,7 +153,9 @@ impl Body {
 
     /// All names stand in one buffer: they repeat each other, but no two are the same bytes of the document.
     fn read_json(&mut self, raw: &Bytes, limits: &Limits) {
-        let (mut names, mut fields) = (Vec::new(), Vec::new());
+        // A guess that fits ordinary documents; a large one grows as it proves to need it.
+        let mut names = Vec::with_capacity(raw.len().clamp(64, 16 * 1024));
+        let mut fields = Vec::with_capacity((raw.len() / 24).min(512));
         let error = json::walk(raw, limits, |name, value| {
             names.extend_from_slice(name);
             fields.push((name.len(), Value::of(raw, value)));
