@@ -1,6 +1,6 @@
 //! What the compiler made of rules, for `rules explain` and `rules stats`: a view of a [`Program`] that nothing at run time needs.
 //!
-//! Only [`sieve`] knows how a sieve looks inside.
+//! Only its module `sieve` knows how a sieve looks inside.
 
 mod sieve;
 mod specimens;
