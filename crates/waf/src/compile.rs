@@ -25,12 +25,14 @@ use portcullis_diag::{Code, Diagnostic, Sources, Span};
 use portcullis_seclang::{Loader, ast::Document};
 
 pub(crate) use select::RulesBy;
+pub(crate) use targets::left_out;
 
 use crate::{
     Compiled, codes,
     geo::GeoDatabase,
-    ir::{MarkerId, Place, Program},
+    ir::{MarkerId, Place, Plan, Program},
     operators::Resources,
+    variant::Variant,
 };
 
 /// How rules are compiled.
@@ -88,6 +90,11 @@ pub(crate) fn compile(
         program = schedule::plan(program);
     }
     Compiled { program: Some(program), diagnostics }
+}
+
+/// A plan for a variant of a program. Automata are those of other plans of the program where these have them.
+pub(crate) fn plan(program: &Arc<Program>, variant: &Variant, known: &[&Plan]) -> Option<Plan> {
+    schedule::of_variant(program, variant, known)
 }
 
 /// What all passes share.

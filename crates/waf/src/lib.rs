@@ -15,9 +15,11 @@ pub mod matches;
 pub mod operators;
 pub mod pattern;
 mod reference;
+pub mod removal;
 mod state;
 mod transaction;
 mod variables;
+mod variant;
 mod vm;
 
 pub use collections::{Collections, Kind};
@@ -25,11 +27,13 @@ pub use compile::{Engine, Options};
 pub use geo::GeoDatabase;
 pub use ir::{Program, ProgramFacts};
 pub use matches::Matches;
+pub use removal::Removal;
 pub use state::Processor;
 pub use transaction::{
     Clock, Connection, Disposition, Header, Intervention, MatchedRule, MatchedTarget, Mode, Report,
     RequestHead, Targets, Transaction, Verdict, WhenSpent,
 };
+pub use variant::{NoSetting, Setting, Variant};
 
 use portcullis_diag::{Diagnostic, Sources};
 use portcullis_seclang::{Loader, ast::Document};

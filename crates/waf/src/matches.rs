@@ -1,12 +1,12 @@
 //! Which rules matched, in order.
 //!
-//! An ordinary request matches some ninety rules of the CRS because of the set-up alone. They are told by the program itself: here stands
-//! only which steps of its plan were in force.
+//! An ordinary request matches some ninety rules of the CRS because of the set-up alone. They are told by the plan itself: here stands only
+//! which of its steps were in force.
 
 use std::sync::Arc;
 
 use crate::{
-    ir::{Planned, Program},
+    ir::{Plan, Planned},
     limits,
     transaction::MatchedRule,
 };
@@ -15,7 +15,7 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct Matches {
     /// What the ranges of `entries` are of.
-    program: Option<Arc<Program>>,
+    plan: Option<Arc<Plan>>,
     entries: Vec<Entry>,
     count: usize,
 }
@@ -32,8 +32,8 @@ enum Entry {
 }
 
 impl Matches {
-    pub(crate) fn of(program: Arc<Program>) -> Self {
-        Self { program: Some(program), ..Self::default() }
+    pub(crate) fn of(plan: Option<Arc<Plan>>) -> Self {
+        Self { plan, ..Self::default() }
     }
 
     /// How many there are.
@@ -90,7 +90,7 @@ impl Matches {
     }
 
     fn steps(&self, phase: u8, from: u16, to: u16) -> &[Planned] {
-        let plan = self.program.as_ref().and_then(|program| program.plan.as_ref());
+        let plan = self.plan.as_ref();
         plan.and_then(|plan| plan.phases.get(usize::from(phase).wrapping_sub(1)))
             .and_then(|phase| phase.steps.get(usize::from(from)..usize::from(to)))
             .unwrap_or_default()

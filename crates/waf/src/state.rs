@@ -30,7 +30,7 @@ pub(crate) use work::Work;
 
 use crate::{
     collections::{Collections, Kind},
-    ir::{Course, Program, RuleId},
+    ir::{Course, Plan, Program, RuleId},
     transaction::{Clock, Connection},
 };
 
@@ -97,6 +97,7 @@ impl std::fmt::Debug for Ticking {
 impl State {
     pub(crate) fn new(
         program: Arc<Program>,
+        plan: Option<Arc<Plan>>,
         connection: Connection,
         collections: Arc<Collections>,
         clock: Arc<dyn Clock>,
@@ -105,7 +106,7 @@ impl State {
             begun: clock.unix_time(),
             clock: Ticking(clock),
             controls: Controls::new(program.settings()),
-            tx: Variables::new(Arc::clone(&program)),
+            tx: Variables::new(Arc::clone(&program), plan),
             program,
             connection,
             collections,
@@ -136,7 +137,7 @@ impl State {
             Last::None => None,
             Last::Live(last) => Some(last),
             Last::Planned { phase, step } => {
-                let phase = self.program.plan.as_ref()?.phases.get(usize::from(*phase).wrapping_sub(1))?;
+                let phase = self.tx.plan()?.phases.get(usize::from(*phase).wrapping_sub(1))?;
                 match &phase.steps.get(*step)?.course {
                     Course::Ahead(outcome) => outcome.last.as_ref(),
                     Course::Asleep | Course::Run => None,

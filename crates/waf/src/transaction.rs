@@ -10,7 +10,9 @@ use crate::{
     ir::{AuditEngine, LimitAction, Program},
     matches::Matches,
     reference::Run,
+    removal::Removal,
     state::{Name, Processor, Request, State, Value, hide, number},
+    variant::Variant,
 };
 
 /// `SecRuleEngine`, or what the configuration puts over it.
@@ -231,7 +233,31 @@ impl Transaction {
         collections: Arc<Collections>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { run: Run::new(State::new(program, connection, collections, clock), mode) }
+        let plan = program.plan.clone();
+        Self { run: Run::new(State::new(program, plan, connection, collections, clock), mode) }
+    }
+
+    /// Begins with other values in the program's settings.
+    #[must_use]
+    pub fn begin_variant(
+        variant: &Arc<Variant>,
+        mode: Mode,
+        connection: Connection,
+        collections: Arc<Collections>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let (program, plan) = (Arc::clone(variant.program()), variant.plan().cloned());
+        let mut run = Run::new(State::new(program, plan, connection, collections, clock), mode);
+        run.variant = Some(Arc::clone(variant));
+        Self { run }
+    }
+
+    /// Leaves rules out, or targets of them; called before phase 1. A removal of another program is passed over: more is inspected then,
+    /// never less.
+    pub fn leave_out(&mut self, removal: &Removal) {
+        if Arc::ptr_eq(&removal.program, &self.run.state.program) {
+            self.run.state.controls.leave_out(removal);
+        }
     }
 
     /// Keeps expanded `msg` and `logdata` in the report. They hold request values: for the conformance runner and `rules test` only.

@@ -6,15 +6,67 @@ mod support;
 
 use std::{sync::Arc, time::Duration};
 
-use portcullis_waf::{Collections, Engine, Mode, Options, Program, Transaction, Verdict};
+use portcullis_waf::{
+    Collections, Engine, Mode, Options, Program, Removal, Setting, Transaction, Variant, Verdict,
+    removal::Named,
+};
 use support::{
     Disk, Standing, compile_with, connection,
     corpus::{Case, Random, bench, fields, rules, suite},
 };
 
 struct Pair {
-    plain: Arc<Program>,
-    compiled: Arc<Program>,
+    plain: Ran,
+    compiled: Ran,
+}
+
+/// How the rules are run: a program, or a variant of it, and what is left out.
+struct Ran {
+    program: Arc<Program>,
+    variant: Option<Arc<Variant>>,
+    left_out: Vec<Removal>,
+}
+
+/// What is otherwise than in the program.
+#[derive(Clone, Copy, Debug, Default)]
+struct Overlay {
+    /// Blocking and detection level, inbound threshold.
+    levels: Option<(u8, u8, u32)>,
+    /// The variant has a plan of its own, made for this detection level.
+    planned: Option<u8>,
+    /// Rules that are left out, or targets of them.
+    left_out: &'static [(&'static str, &'static [&'static str])],
+}
+
+impl Overlay {
+    fn on(&self, program: &Arc<Program>) -> Ran {
+        let variant = |(blocking, detection, inbound): (u8, u8, u32), like: Option<&Variant>| {
+            let values = [blocking.to_string(), detection.to_string(), inbound.to_string()];
+            let names =
+                ["blocking_paranoia_level", "detection_paranoia_level", "inbound_anomaly_score_threshold"];
+            let settings: Vec<Setting<'_>> = names
+                .iter()
+                .zip(&values)
+                .map(|(variable, value)| Setting { rule: 900_000, variable, value })
+                .collect();
+            Variant::new(program, &settings, like).unwrap()
+        };
+        let leader = self.planned.map(|level| variant((1, level, 5), None).planned(&[]));
+        let left_out = self.left_out.iter().map(|(rules, targets)| {
+            let ends = rules.split_once('-').unwrap_or((rules, rules));
+            let rules = match (ends.0.parse(), ends.1.parse()) {
+                (Ok(from), Ok(to)) => Named::Ids(from..=to),
+                _ => Named::Tag((*rules).to_owned()),
+            };
+            let targets: Vec<String> = targets.iter().map(|target| (*target).to_owned()).collect();
+            Removal::new(program, &[rules], &targets).unwrap()
+        });
+        Ran {
+            program: Arc::clone(program),
+            variant: self.levels.map(|levels| Arc::new(variant(levels, leader.as_ref()))),
+            left_out: left_out.collect(),
+        }
+    }
 }
 
 impl Pair {
@@ -23,7 +75,11 @@ impl Pair {
             Ok((program, _)) => program,
             Err(diagnostics) => panic!("{diagnostics}"),
         };
-        Self { plain: program(Engine::Plain), compiled: program(Engine::Compiled) }
+        Self::under(&Overlay::default(), &program(Engine::Plain), &program(Engine::Compiled))
+    }
+
+    fn under(overlay: &Overlay, plain: &Arc<Program>, compiled: &Arc<Program>) -> Self {
+        Self { plain: overlay.on(plain), compiled: overlay.on(compiled) }
     }
 
     /// What differs, if anything does.
@@ -60,12 +116,15 @@ impl Pair {
     }
 }
 
-fn told(program: &Arc<Program>, case: &Case, keep_values: bool) -> String {
+fn told(ran: &Ran, case: &Case, keep_values: bool) -> String {
     let clock = Arc::new(Standing(Duration::from_secs(1_700_000_000)));
     let collections = Arc::new(Collections::new(64, 64));
     let headers = fields(&case.headers);
-    let mut transaction =
-        Transaction::begin(Arc::clone(program), Mode::Block, connection(), collections, clock);
+    let mut transaction = match &ran.variant {
+        Some(variant) => Transaction::begin_variant(variant, Mode::Block, connection(), collections, clock),
+        None => Transaction::begin(Arc::clone(&ran.program), Mode::Block, connection(), collections, clock),
+    };
+    ran.left_out.iter().for_each(|removal| transaction.leave_out(removal));
     if keep_values {
         transaction.keep_values();
     }
@@ -138,6 +197,58 @@ fn crs_4_at_paranoia_4_is_the_same() {
 #[test]
 fn crs_4_in_detection_only_is_the_same() {
     crs(2, 4, "DetectionOnly", SHARE * 3);
+}
+
+/// What routes and customers may ask for. Without a plan of its own a variant leaves the one of the program at the first rule that is
+/// skipped otherwise.
+const OVERLAYS: &[Overlay] = &[
+    Overlay { levels: Some((1, 1, 9)), planned: None, left_out: &[] },
+    Overlay { levels: Some((2, 3, 7)), planned: Some(3), left_out: &[] },
+    Overlay { levels: Some((4, 4, 5)), planned: Some(4), left_out: &[] },
+    Overlay { levels: Some((1, 2, 5)), planned: None, left_out: &[] },
+    // A level below the one that blocks: the rules refuse all there is.
+    Overlay { levels: Some((3, 2, 5)), planned: Some(2), left_out: &[] },
+    Overlay {
+        levels: Some((2, 2, 4)),
+        planned: Some(2),
+        left_out: &[
+            ("942100", &[]),
+            ("attack-xss", &["ARGS:q", "ARGS:/^.{2,9}$/", "REQUEST_COOKIES"]),
+            ("920100-920600", &["REQUEST_HEADERS:User-Agent", "REQUEST_HEADERS:/^x-/"]),
+        ],
+    },
+    // Rules that the plan relies on: defaults, skips, the sums of scores, what decides.
+    Overlay { levels: None, planned: None, left_out: &[("901001-901400", &[])] },
+    Overlay {
+        levels: None,
+        planned: None,
+        left_out: &[("942011-942018", &[]), ("949052", &[]), ("920420", &[])],
+    },
+    Overlay { levels: None, planned: None, left_out: &[("949060", &["TX:blocking_paranoia_level"])] },
+    Overlay { levels: Some((1, 1, 5)), planned: None, left_out: &[("949110", &[]), ("OWASP_CRS", &["TX"])] },
+    Overlay { levels: None, planned: None, left_out: &[("OWASP_CRS", &[])] },
+];
+
+#[test]
+fn crs_4_is_the_same_under_every_overlay() {
+    let Some(text) = rules(1, "On") else { return };
+    let text = text.replace(
+        "setvar:tx.blocking_paranoia_level=1",
+        "setvar:tx.inbound_anomaly_score_threshold=5,setvar:tx.blocking_paranoia_level=1",
+    );
+    let (Some(suite), Some(bench)) = (suite(), bench()) else { return };
+    let program = |engine| match compile_with(&text, &Disk, Options { engine, ..Options::default() }) {
+        Ok((program, _)) => program,
+        Err(diagnostics) => panic!("{diagnostics}"),
+    };
+    let (plain, compiled) = (program(Engine::Plain), program(Engine::Compiled));
+    let all: Vec<Case> = bench.into_iter().chain(suite).collect();
+    for (at, overlay) in OVERLAYS.iter().enumerate() {
+        println!("{overlay:?}");
+        let pair = Pair::under(overlay, &plain, &compiled);
+        pair.compare(all.iter().skip(at).step_by(SHARE * 5));
+        compare_mutations(&pair, &all, 500 / SHARE, SETTINGS + at as u64);
+    }
 }
 
 /// Rules in which what is known ahead and what a request changes depend on each other.

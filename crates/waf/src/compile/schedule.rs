@@ -22,6 +22,7 @@ use crate::{
     reference::{Run, expand, would_match},
     state::{State, Value},
     transaction::{Clock, Connection, Mode},
+    variant::{Rules, Variant},
 };
 
 /// Names of `TX` that rules write or read.
@@ -70,12 +71,17 @@ fn variable_of_tx(part: &Part) -> Option<&[u8]> {
 /// Adds the plan to a program.
 pub(super) fn plan(program: Program) -> Program {
     let shared = Arc::new(program);
-    let plan = Forecast::new(&shared).plan();
+    let plan = Forecast::new(&shared, None).plan(&mut Automata::default()).map(Arc::new);
     // The forecast is gone, and with it every other owner.
     match Arc::into_inner(shared) {
         Some(program) => Program { plan, ..program },
         None => Program::default(),
     }
+}
+
+/// The plan of a variant.
+pub(super) fn of_variant(program: &Arc<Program>, variant: &Variant, known: &[&Plan]) -> Option<Plan> {
+    Forecast::new(program, Some(variant)).plan(&mut Automata::of_plans(known))
 }
 
 /// What a rule rests on.
@@ -110,6 +116,7 @@ struct Lookout {
 
 struct Forecast<'a> {
     program: &'a Arc<Program>,
+    variant: Option<&'a Variant>,
     run: Run,
     relied: RuleSet,
     observers: Observers,
@@ -120,16 +127,17 @@ struct Forecast<'a> {
 const MOST_STEPS: usize = u16::MAX as usize;
 
 impl<'a> Forecast<'a> {
-    fn new(program: &'a Arc<Program>) -> Self {
+    fn new(program: &'a Arc<Program>, variant: Option<&'a Variant>) -> Self {
         let connection = Connection {
             client: SocketAddr::from(([0, 0, 0, 0], 0)),
             server: SocketAddr::from(([0, 0, 0, 0], 0)),
             unique_id: String::new(),
         };
         let collections = Arc::new(Collections::new(0, 0));
-        let state = State::new(Arc::clone(program), connection, collections, Arc::new(Never));
+        let state = State::new(Arc::clone(program), None, connection, collections, Arc::new(Never));
         Self {
             program,
+            variant,
             run: Run::new(state, Mode::Detect),
             relied: RuleSet::default(),
             observers: Observers::new(&program.rules),
@@ -137,7 +145,7 @@ impl<'a> Forecast<'a> {
         }
     }
 
-    fn plan(mut self) -> Option<Plan> {
+    fn plan(mut self, automata: &mut Automata) -> Option<Plan> {
         let program = Arc::clone(self.program);
         let mut skipping_to = None;
         let mut crosses = false;
@@ -146,14 +154,14 @@ impl<'a> Forecast<'a> {
             *phase = self.phase(number, steps, &mut skipping_to)?;
             crosses |= skipping_to.is_some();
         }
-        let (request, response) = self.sieves(&mut phases);
+        let (request, response) = self.sieves(&mut phases, automata);
         phases.iter_mut().for_each(PhasePlan::sum_up);
         let timeline = Timeline::of(&phases, program.names.len());
-        Some(Plan { phases, timeline, crosses, relied: self.relied, request, response })
+        Some(Plan { phases, values: Vec::new(), timeline, crosses, relied: self.relied, request, response })
     }
 
     /// What looks out for the links that wake steps. Steps for which there is no room are always run.
-    fn sieves(&self, phases: &mut [PhasePlan; 5]) -> (Sieve, Sieve) {
+    fn sieves(&self, phases: &mut [PhasePlan; 5], automata: &mut Automata) -> (Sieve, Sieve) {
         let wanted: Vec<Wanted<'_>> = self
             .lookouts
             .iter()
@@ -169,9 +177,9 @@ impl<'a> Forecast<'a> {
                 Some(Wanted { id: lookout.id, rule, link, part, step, skips, argument, echo })
             })
             .collect();
-        let (profile, mut automata) = (Profile::new(), Automata::default());
-        let (request, mut left) = sift::build(&wanted, REQUEST, &profile, &mut automata);
-        let (response, more) = sift::build(&wanted, RESPONSE, &profile, &mut automata);
+        let profile = Profile::new();
+        let (request, mut left) = sift::build(&wanted, REQUEST, &profile, automata);
+        let (response, more) = sift::build(&wanted, RESPONSE, &profile, automata);
         left.extend(more);
         for lookout in left.iter().filter_map(|at| self.lookouts.get(*at)) {
             let phase = self.program.rule(lookout.id).map_or(0, |rule| usize::from(rule.phase));
@@ -206,7 +214,7 @@ impl<'a> Forecast<'a> {
                 }
                 Step::Rule(id) => *id,
             };
-            let rule = program.rule(id)?;
+            let rule = Rules { program: &program, variant: self.variant }.rule(id)?;
             self.run.state.tx.stand_at(Moment::new(phase, plan.steps.len()));
             let (course, rests, watch) = self.course(id, rule);
             let expected = match &course {

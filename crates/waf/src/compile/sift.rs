@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     ir::{
-        Control, Echo, Effect, Link, Rule, RuleId,
+        Control, Echo, Effect, Link, Plan, Rule, RuleId,
         sieve::{AnyMesh, Automaton, MOST_RULES, SIGN_BITS, Sieve, When},
     },
     operators::Superset,
@@ -212,6 +212,18 @@ pub(super) struct Built {
 }
 
 impl Automata {
+    /// Those of other plans of the same program.
+    pub(super) fn of_plans(plans: &[&Plan]) -> Self {
+        let mut automata = Self::default();
+        for mesh in plans.iter().flat_map(|plan| plan.request.meshes.iter().chain(&plan.response.meshes)) {
+            for sifted in mesh.rules() {
+                let built = Built { exact: sifted.automaton.clone(), rough: sifted.rough.clone() };
+                automata.built.entry((sifted.rule, sifted.link)).or_insert(built);
+            }
+        }
+        automata
+    }
+
     pub(super) fn of(&mut self, wanted: &Wanted<'_>, superset: &Superset) -> Built {
         self.built.entry((wanted.id, wanted.link)).or_insert_with(|| Built::of(superset)).clone()
     }

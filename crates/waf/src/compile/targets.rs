@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use portcullis_diag::{Diagnostic, Span};
 use portcullis_seclang::{
+    MemoryLoader,
     ast::{self, TargetMode},
     vocabulary::{Operator, Variable},
 };
@@ -14,7 +15,7 @@ use crate::{
     collections::Kind,
     geo,
     ir::{Exclusion, Names, Operation, Part, Regex, Rule, Selector, Store, Target},
-    operators,
+    operators::{self, Resources},
     variables::{self, BUILT_IN, Meaning, XML_PATHS},
 };
 
@@ -43,30 +44,8 @@ impl Compiler<'_> {
     }
 
     /// The targets a `ctl:ruleRemoveTarget*` names: `ARGS:foo`, `ARGS:/^foo/`, `ARGS`, several joined by `|`.
-    pub(crate) fn exclusions(&mut self, written: &[u8], span: Span) -> Result<Vec<Exclusion>, String> {
-        let written = unquoted(written);
-        let whole = [written];
-        let parts: Vec<&[u8]> = match memchr::memmem::find(written, b":/") {
-            Some(_) => whole.to_vec(),
-            None => written.split(|byte| *byte == b'|').collect(),
-        };
-        parts.into_iter().map(|part| self.exclusion(part.trim_ascii(), span)).collect()
-    }
-
-    fn exclusion(&mut self, written: &[u8], span: Span) -> Result<Exclusion, String> {
-        let (name, member) = match memchr::memchr(b':', written) {
-            Some(at) => (written.get(..at).unwrap_or(&[]), written.get(at + 1..)),
-            None => (written, None),
-        };
-        let variable = Variable::find(name)
-            .ok_or_else(|| format!("names no variable: {}", String::from_utf8_lossy(name)))?;
-        let Some(member) = member.map(unquoted) else { return Ok(Exclusion { variable, selector: None }) };
-        let pattern = member.strip_prefix(b"/").and_then(|rest| rest.strip_suffix(b"/"));
-        let selector = match pattern.filter(|pattern| variable != Variable::Xml && !pattern.is_empty()) {
-            Some(pattern) => Selector::Regex(self.regex(pattern, true, span)?),
-            None => Selector::Name(member.into()),
-        };
-        Ok(Exclusion { variable, selector: Some(selector) })
+    pub(crate) fn exclusions(&self, written: &[u8], span: Span) -> Result<Vec<Exclusion>, String> {
+        exclusions(written, &self.resources(span))
     }
 
     /// The selector of a target that can be looked at; `None` after a report.
@@ -104,15 +83,51 @@ impl Compiler<'_> {
 
     /// A pattern over names, built as `@rx` builds its own.
     pub(super) fn regex(&self, pattern: &[u8], ignore_case: bool, span: Span) -> Result<Regex, String> {
-        let mut text = if ignore_case { b"(?i)".to_vec() } else { Vec::new() };
-        text.extend_from_slice(pattern);
-        operators::build(Operator::Rx, &text, false, &self.resources(span))
-            .map(|built| match ignore_case {
-                true => Regex::over_names(Arc::from(built.operate), pattern),
-                false => Regex::new(Arc::from(built.operate)),
-            })
-            .map_err(|refusal| refusal.message)
+        regex(pattern, ignore_case, &self.resources(span))
     }
+}
+
+/// The targets that somebody other than a rule names, as behind the semicolon of `ctl:ruleRemoveTargetById`. They name no files.
+pub(crate) fn left_out(written: &[u8]) -> Result<Vec<Exclusion>, String> {
+    let loader = MemoryLoader::new();
+    exclusions(written, &Resources { loader: &loader, file: "", multiline: false, geo: None })
+}
+
+fn exclusions(written: &[u8], resources: &Resources<'_>) -> Result<Vec<Exclusion>, String> {
+    let written = unquoted(written);
+    let whole = [written];
+    let parts: Vec<&[u8]> = match memchr::memmem::find(written, b":/") {
+        Some(_) => whole.to_vec(),
+        None => written.split(|byte| *byte == b'|').collect(),
+    };
+    parts.into_iter().map(|part| exclusion(part.trim_ascii(), resources)).collect()
+}
+
+fn exclusion(written: &[u8], resources: &Resources<'_>) -> Result<Exclusion, String> {
+    let (name, member) = match memchr::memchr(b':', written) {
+        Some(at) => (written.get(..at).unwrap_or(&[]), written.get(at + 1..)),
+        None => (written, None),
+    };
+    let variable = Variable::find(name)
+        .ok_or_else(|| format!("names no variable: {}", String::from_utf8_lossy(name)))?;
+    let Some(member) = member.map(unquoted) else { return Ok(Exclusion { variable, selector: None }) };
+    let pattern = member.strip_prefix(b"/").and_then(|rest| rest.strip_suffix(b"/"));
+    let selector = match pattern.filter(|pattern| variable != Variable::Xml && !pattern.is_empty()) {
+        Some(pattern) => Selector::Regex(regex(pattern, true, resources)?),
+        None => Selector::Name(member.into()),
+    };
+    Ok(Exclusion { variable, selector: Some(selector) })
+}
+
+fn regex(pattern: &[u8], ignore_case: bool, resources: &Resources<'_>) -> Result<Regex, String> {
+    let mut text = if ignore_case { b"(?i)".to_vec() } else { Vec::new() };
+    text.extend_from_slice(pattern);
+    operators::build(Operator::Rx, &text, false, resources)
+        .map(|built| match ignore_case {
+            true => Regex::over_names(Arc::from(built.operate), pattern),
+            false => Regex::new(Arc::from(built.operate)),
+        })
+        .map_err(|refusal| refusal.message)
 }
 
 /// Looks names of `TX` up that have numbers: those that `setvar` writes, and those that `TX:/../` selects.

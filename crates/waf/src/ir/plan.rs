@@ -8,12 +8,15 @@ use super::{RuleId, RuleSet, Sieve, Timeline};
 use crate::{
     state::{Match, Value},
     transaction::MatchedRule,
+    variant::Other,
 };
 
 /// The plan of a program.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) phases: [PhasePlan; 5],
+    /// Values of settings that it was made with and that are not those of the program.
+    pub(crate) values: Vec<Other>,
     /// What they make of the variables of `TX`.
     pub(crate) timeline: Timeline,
     /// Rules that match in the forecast, or do something before they fail: without one of them it does not hold.
@@ -108,6 +111,14 @@ impl PhasePlan {
         }
         self.told.push(told);
         self.last.push(last);
+    }
+}
+
+impl PhasePlan {
+    /// The step of a rule. Steps are in the order of the rules.
+    pub(crate) fn step_of(&self, rule: RuleId) -> Option<u16> {
+        let at = self.steps.binary_search_by_key(&rule, |step| step.rule).ok()?;
+        u16::try_from(at).ok()
     }
 }
 

@@ -1,5 +1,7 @@
 //! A compiled rule tree.
 
+use std::sync::Arc;
+
 use super::{Course, MarkerId, Names, Plan, Rule, RuleId, Settings};
 
 /// The compiled rules. Immutable, shared by all workers.
@@ -13,7 +15,7 @@ pub struct Program {
     /// Variables of `TX` that rules name.
     pub(crate) names: Names,
     /// Absent when the plain evaluator runs the rules.
-    pub(crate) plan: Option<Plan>,
+    pub(crate) plan: Option<Arc<Plan>>,
 }
 
 /// What a program is made of, for the `ready` line and `rules check`.
@@ -124,6 +126,13 @@ impl RuleSet {
     #[must_use]
     pub fn meets(&self, other: &RuleSet) -> bool {
         self.words.iter().zip(&other.words).any(|(mine, theirs)| mine & theirs != 0)
+    }
+
+    /// All rules in it.
+    pub fn iter(&self) -> impl Iterator<Item = RuleId> {
+        self.words.iter().enumerate().flat_map(|(at, word)| {
+            (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| RuleId::new(at * 64 + bit))
+        })
     }
 
     /// Whether no rule is in it.

@@ -66,7 +66,7 @@ pub enum Skip {
 }
 
 /// What a rule says about itself.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Meta {
     /// `severity`, 0 to 7
     pub severity: Option<u8>,

@@ -31,6 +31,20 @@ pub(crate) enum AnyMesh {
     W8(Box<Mesh<8>>),
 }
 
+impl AnyMesh {
+    /// By bit.
+    pub(crate) fn rules(&self) -> &[Sifted] {
+        match self {
+            Self::W1(mesh) => &mesh.rules,
+            Self::W2(mesh) => &mesh.rules,
+            Self::W3(mesh) => &mesh.rules,
+            Self::W4(mesh) => &mesh.rules,
+            Self::W6(mesh) => &mesh.rules,
+            Self::W8(mesh) => &mesh.rules,
+        }
+    }
+}
+
 /// Sets of classes that are kept of what a rule needs.
 pub(crate) const NEEDS: usize = 3;
 

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::expand;
 use crate::{
-    ir::{Disruption, MarkerId, Program, Rule, Scope, Skip, Step},
+    ir::{Disruption, MarkerId, Rule, Scope, Skip, Step},
     matches::Matches,
     state::State,
     transaction::{Disposition, Intervention, Mode, Verdict, WhenSpent},
+    variant::{Rules, Variant},
     vm::Planned,
 };
 
@@ -15,6 +16,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) state: State,
+    /// What of the program is otherwise.
+    pub(crate) variant: Option<Arc<Variant>>,
     /// What the configuration allows at most.
     pub(super) mode: Mode,
     pub(crate) keeps_values: bool,
@@ -37,9 +40,10 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn new(state: State, mode: Mode) -> Self {
         Self {
-            forecast: Planned::new(&state.program),
-            matched: Matches::of(Arc::clone(&state.program)),
+            forecast: Planned::new(state.tx.plan().is_some()),
+            matched: Matches::of(state.tx.plan().cloned()),
             state,
+            variant: None,
             mode,
             keeps_values: false,
             intervention: None,
@@ -94,12 +98,13 @@ impl Run {
         } else if self.state.work.is_spent() {
             return if self.exhausted { Verdict::Pass } else { self.work_is_spent(phase) };
         }
-        let program = Arc::clone(&self.state.program);
-        match &program.plan {
-            Some(plan) if self.forecast.holds_for(phase) => self.planned(&program, plan, phase),
+        let (program, variant) = (Arc::clone(&self.state.program), self.variant.clone());
+        let rules = Rules { program: &program, variant: variant.as_deref() };
+        match self.state.tx.plan().cloned() {
+            Some(plan) if self.forecast.holds_for(phase) => self.planned(rules, &plan, phase),
             _ => {
                 self.abandon();
-                self.walk(&program, phase, 0, None);
+                self.walk(rules, phase, 0, None);
             }
         }
         if phase < 5 && (self.state.tx.overflowed() || self.state.matched.overflowed) {
@@ -123,7 +128,7 @@ impl Run {
     }
 
     /// Goes through the steps of a phase from a position on, `skip` being what the rule before it said.
-    pub(crate) fn walk(&mut self, program: &Program, phase: u8, from: usize, skip: Option<Skip>) {
+    pub(crate) fn walk(&mut self, rules: Rules<'_>, phase: u8, from: usize, skip: Option<Skip>) {
         // Rules of a phase to be skipped; it ends with the phase (trap 35: Coraza and the manual; v3 carries it on).
         let mut skipping: u32 = 0;
         match skip {
@@ -131,7 +136,7 @@ impl Run {
             Some(Skip::After(marker)) => self.skipping_to = Some(marker),
             None => {}
         }
-        for step in program.phase(phase).iter().skip(from) {
+        for step in rules.program.phase(phase).iter().skip(from) {
             let id = match (*step, self.skipping_to) {
                 (Step::Marker(marker), wanted) => {
                     if wanted == Some(marker) {
@@ -149,7 +154,7 @@ impl Run {
             if self.state.controls.removes(id) {
                 continue;
             }
-            let Some(rule) = program.rule(id) else { continue };
+            let Some(rule) = rules.rule(id) else { continue };
             let matched = self.evaluate(id, rule, None);
             if self.state.work.is_spent() {
                 break;

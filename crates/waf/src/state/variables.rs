@@ -16,7 +16,7 @@ use hashbrown::HashTable;
 
 use super::{Member, Value};
 use crate::{
-    ir::{Moment, Program, Timeline},
+    ir::{Moment, Plan, Program, Timeline},
     limits,
 };
 
@@ -24,8 +24,8 @@ use crate::{
 pub(crate) struct Variables {
     /// Whose names have numbers; `ENV` has none.
     program: Option<Arc<Program>>,
-    /// The plan is in force.
-    planned: bool,
+    /// The plan that is in force.
+    plan: Option<Arc<Plan>>,
     at: Moment,
     /// Where the plan stopped: it says nothing of what comes behind.
     stopped: Option<Moment>,
@@ -65,9 +65,14 @@ pub(crate) struct Touched {
 }
 
 impl Variables {
-    pub(crate) fn new(program: Arc<Program>) -> Self {
+    pub(crate) fn new(program: Arc<Program>, plan: Option<Arc<Plan>>) -> Self {
         let numbered = vec![0; program.names.len()];
-        Self { planned: program.plan.is_some(), program: Some(program), numbered, ..Self::default() }
+        Self { plan, program: Some(program), numbered, ..Self::default() }
+    }
+
+    /// The plan that is in force.
+    pub(crate) fn plan(&self) -> Option<&Arc<Plan>> {
+        self.plan.as_ref()
     }
 
     /// Whether something could not be stored.
@@ -241,8 +246,7 @@ impl Variables {
     }
 
     fn timeline(&self) -> Option<&Timeline> {
-        let program = self.program.as_ref().filter(|_| self.planned)?;
-        program.plan.as_ref().map(|plan| &plan.timeline)
+        self.plan.as_ref().map(|plan| &plan.timeline)
     }
 
     fn planned_at(&self, number: usize) -> Option<(&Member, u64)> {

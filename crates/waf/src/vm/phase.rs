@@ -7,10 +7,11 @@ use super::{
     sightings::{Seen, Sightings},
 };
 use crate::{
-    ir::{Course, Disruption, Moment, PhasePlan, Plan, Program, Skip, insert, sieve::When},
+    ir::{Course, Disruption, Moment, PhasePlan, Plan, RuleId, Skip, insert, sieve::When},
     reference::Run,
     state::{Last, Variables},
     transaction::Mode,
+    variant::Rules,
 };
 
 /// Where a transaction stands with respect to its plan.
@@ -37,9 +38,9 @@ pub(crate) struct Planned {
 }
 
 impl Planned {
-    pub(crate) fn new(program: &Program) -> Self {
+    pub(crate) fn new(planned: bool) -> Self {
         Self {
-            due: u8::from(program.plan.is_some()),
+            due: u8::from(planned),
             noted: (0, false),
             woken: Default::default(),
             certain: Vec::new(),
@@ -97,6 +98,11 @@ impl Planned {
             }
         }
         plan.readers.iter().for_each(|step| self.reopen(*step));
+    }
+
+    /// Rules are evaluated, whatever the plan says of them.
+    fn reopen_rules(&mut self, plan: &PhasePlan, rules: impl Iterator<Item = RuleId>) {
+        rules.filter_map(|rule| plan.step_of(rule)).for_each(|step| self.reopen(step));
     }
 
     /// A step is evaluated, whatever the plan says of it.
@@ -166,13 +172,15 @@ fn is_set(bits: &[u64], at: u16) -> bool {
 
 impl Run {
     /// Goes through a phase; what the plan does not cover is left to the plain evaluator.
-    pub(crate) fn planned(&mut self, program: &Program, plan: &Plan, phase: u8) {
+    pub(crate) fn planned(&mut self, rules: Rules<'_>, plan: &Plan, phase: u8) {
         self.sift(plan, phase);
         if self.state.work.is_spent() {
             return self.abandon();
         }
         let Some(phase_plan) = plan.phases.get(usize::from(phase).wrapping_sub(1)) else { return };
         self.forecast.wake(phase_plan, phase, &self.state.tx, self.keeps_values);
+        self.forecast.reopen_rules(phase_plan, rules.differing().iter().copied());
+        self.forecast.reopen_rules(phase_plan, self.state.controls.otherwise(&plan.relied));
         let mut from = 0;
         while let Some(at) = self.forecast.next(from) {
             from = at + 1;
@@ -181,7 +189,7 @@ impl Run {
             if self.forecast.is_open(at) {
                 pin(&step.course, &mut self.state.tx);
             }
-            let rule = program.rule(step.rule).filter(|_| !self.state.controls.removes(step.rule));
+            let rule = rules.rule(step.rule).filter(|_| !self.state.controls.removes(step.rule));
             let mut sightings = std::mem::take(&mut self.forecast.sightings);
             // Anything else than sleep, and what was found says nothing of all values.
             let is_known = matches!(step.course, Course::Asleep)
@@ -198,9 +206,16 @@ impl Run {
             if !matched && self.forecast.is_certain(phase, at) {
                 // A `ctl` came in between.
                 self.abandon();
-                return self.walk(program, phase, step.position + 1, None);
+                return self.walk(rules, phase, step.position + 1, None);
             }
-            let Some(rule) = rule else { continue };
+            let Some(rule) = rule else {
+                if step.expected && step.skips {
+                    // It is left out, and what it would have skipped is not.
+                    self.abandon();
+                    return self.walk(rules, phase, step.position + 1, None);
+                }
+                continue;
+            };
             if matched {
                 let disrupts = rule.disruption != Disruption::Pass && self.disrupt(rule, phase);
                 let is_plain = rule.skip.is_none() && !step.controls && !plan.crosses;
@@ -213,7 +228,7 @@ impl Run {
                 }
                 if step.controls && self.state.controls.spoils(&plan.relied) {
                     self.abandon();
-                    return self.walk(program, phase, step.position + 1, rule.skip);
+                    return self.walk(rules, phase, step.position + 1, rule.skip);
                 }
             }
             if matched != step.expected && rule.skip.is_some() {
@@ -223,7 +238,7 @@ impl Run {
                     Some(next) => from = next,
                     None => {
                         self.abandon();
-                        return self.walk(program, phase, step.position + 1, rule.skip.filter(|_| matched));
+                        return self.walk(rules, phase, step.position + 1, rule.skip.filter(|_| matched));
                     }
                 }
             }
