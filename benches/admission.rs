@@ -1,5 +1,5 @@
 //! What it costs to decide whether a request may come in: address lists of a million prefixes, and the whole way of a clean request
-//! (client address, lists, three limits). Measured in time of the processor, so that a busy machine gives the same figures.
+//! (client address, lists, three limits), without a customer and with one. Measured in time of the processor, so that a busy machine gives the same figures.
 
 use std::{
     collections::HashMap,
@@ -15,8 +15,8 @@ use criterion::{
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use portcullis_policy::{
-    Access, ForwardedField, Lists, PrefixSet, Trust,
-    rates::{KeyHasher, KeyPart, Limit, Limits, MonotonicClock, Prefixes, Quota, Subject},
+    Access, Customer, ForwardedField, Lists, PrefixSet, Trust,
+    rates::{KeyHasher, KeyPart, Limit, Limits, MonotonicClock, OwnRate, Prefixes, Quota, Subject},
 };
 
 const MILLION: usize = 1_000_000;
@@ -123,14 +123,19 @@ impl MonotonicClock for Uptime {
     }
 }
 
-fn limit(id: &str, key: &[KeyPart]) -> Limit {
+/// A rate that nothing here comes up to.
+fn many() -> Quota {
     let many = 1_000_000.try_into().expect("not zero");
+    Quota { requests: many, period: Duration::from_millis(1), burst: many }
+}
+
+fn limit(id: &str, key: &[KeyPart]) -> Limit {
     Limit {
         id: id.to_owned(),
         key: key.to_vec(),
         routes: Vec::new(),
         customers: Vec::new(),
-        quota: Some(Quota { requests: many, period: Duration::from_millis(1), burst: many }),
+        quota: Some(many()),
         concurrent: None,
         keys: 100_000,
         shadow: false,
@@ -142,11 +147,12 @@ fn admission(criterion: &mut Criterion<CpuTime>) {
     let trust = Trust { proxy_protocol: PrefixSet::default(), proxies, field: ForwardedField::XForwardedFor };
     let everybody =
         Lists { allow: Vec::new(), deny: vec![Arc::new(prefixes(MILLION).into_iter().collect())] };
-    let all: PrefixSet = [net("0.0.0.0/0"), net("::/0")].into_iter().collect();
-    let of_route = Lists { allow: vec![Arc::new(all)], deny: Vec::new() };
+    let all: Arc<PrefixSet> = Arc::new([net("0.0.0.0/0"), net("::/0")].into_iter().collect());
+    let of_route = Lists { allow: vec![Arc::clone(&all)], deny: Vec::new() };
     let access =
         Access { everybody, routes: HashMap::from([("api".to_owned(), of_route)]), ..Access::default() };
     let header = KeyPart::Header("x-api-key".to_owned());
+    let clock: Arc<dyn MonotonicClock> = Arc::new(Uptime(Instant::now()));
     let limits = Limits::new(
         vec![
             limit("address", &[KeyPart::Address]),
@@ -154,27 +160,37 @@ fn admission(criterion: &mut Criterion<CpuTime>) {
             limit("key", &[header]),
         ],
         KeyHasher::new([9; 16], Prefixes { v4: 32, v6: 64 }),
-        Arc::new(Uptime(Instant::now())),
+        Arc::clone(&clock),
         None,
     );
+    let own_rate = OwnRate::new(many(), clock);
     let mut numbers = Numbers(7);
     let clients: Vec<IpAddr> = (0..1024)
         .map(|_| IpAddr::from(numbers.v4()))
         .filter(|client| access.connection(*client, || Duration::ZERO).is_ok() && !trust.is_proxy(*client))
         .collect();
-    let mut turn = clients.iter().cycle();
-    criterion.bench_function("admission/address, lists and three limits", |bencher| {
-        bencher.iter(|| {
-            let peer = black_box(*turn.next().expect("a cycle"));
-            let address = trust.forwarded(peer, &[b"203.0.113.9"]).unwrap_or(peer);
-            let admitted = access.request(address, "api", None, || Duration::ZERO);
-            let header = |_: &str| Some(&b"a-key-of-some-customer"[..]);
-            let subject = Subject { address, customer: None, route: "api", header: &header };
-            let outcome = limits.take(&subject);
-            assert!(admitted.is_ok() && outcome.refused.is_none());
-            black_box(outcome)
+    let mut group = criterion.benchmark_group("admission");
+    for (name, customer) in [
+        ("address, lists and three limits", None),
+        ("the same of a customer with networks and a rate", Some("acme")),
+    ] {
+        let mut turn = clients.iter().cycle();
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let peer = black_box(*turn.next().expect("a cycle"));
+                let address = trust.forwarded(peer, &[b"203.0.113.9"]).unwrap_or(peer);
+                let of_customer = customer.map(|id| Customer { id, networks: &all });
+                let admitted = access.request(address, "api", of_customer, || Duration::ZERO);
+                let header = |_: &str| Some(&b"a-key-of-some-customer"[..]);
+                let own_rate = customer.map(|_| &own_rate);
+                let subject = Subject { address, customer, own_rate, route: "api", header: &header };
+                let outcome = limits.take(&subject);
+                assert!(admitted.is_ok() && outcome.refused.is_none());
+                black_box(outcome)
+            });
         });
-    });
+    }
+    group.finish();
 }
 
 fn net(text: &str) -> IpNet {

@@ -1,5 +1,7 @@
 //! Customers and their certificates, from the command line to the backend.
 
+mod contracts;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -22,7 +24,7 @@ const BOUND: &str = "bound.customers.test";
 /// An edge, the register it goes by, and where certificates are kept.
 struct Office {
     house: House,
-    dir: TempDir,
+    dir: Arc<TempDir>,
 }
 
 /// Key and chain of one certificate.
@@ -41,8 +43,17 @@ fn run(dir: &Path, program: &str, arguments: &[&str]) -> String {
 
 impl Office {
     fn open(environment: &str, change: impl FnOnce(&mut EdgeConfig)) -> Self {
-        let dir = tempfile::tempdir().expect("a directory");
+        let dir = Arc::new(tempfile::tempdir().expect("a directory"));
         run(dir.path(), BINARY, &["cert", "init", "--pki-dir", "pki", "--env", environment]);
+        let office = Self::over(dir, change);
+        for customer in ["acme", "bolt"] {
+            office.portcullis(&["customer", "add", customer, "--name", customer]);
+        }
+        office
+    }
+
+    /// An edge by the register in this directory.
+    fn over(dir: Arc<TempDir>, change: impl FnOnce(&mut EdgeConfig)) -> Self {
         let authority = Authority::new("backend authority");
         let upstream: Arc<RecordingUpstream> = Arc::new(telling(&authority));
         let register = dir.path().join("pki").display().to_string();
@@ -64,11 +75,12 @@ impl Office {
             );
             change(config);
         });
-        let office = Self { house, dir };
-        for customer in ["acme", "bolt"] {
-            office.portcullis(&["customer", "add", customer, "--name", customer]);
-        }
-        office
+        Self { house, dir }
+    }
+
+    /// Another edge by the same register.
+    fn beside(&self, change: impl FnOnce(&mut EdgeConfig)) -> Self {
+        Self::over(Arc::clone(&self.dir), change)
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -125,7 +137,7 @@ impl Office {
     }
 
     /// Waits until a customer that was just added or given a certificate is known to the edge.
-    fn until(&self, what: &str, holds: impl Fn() -> bool) -> Duration {
+    fn until(&self, what: &str, mut holds: impl FnMut() -> bool) -> Duration {
         let began = Instant::now();
         while !holds() {
             assert!(began.elapsed() < Duration::from_secs(20), "{what}\n{}", self.house.edge.log());

@@ -16,22 +16,22 @@ use tempfile::TempDir;
 use crate::support::{House, house};
 
 /// A redis-server of a test's own, killed when dropped.
-struct Redis {
-    address: SocketAddr,
+pub(crate) struct Redis {
+    pub(crate) address: SocketAddr,
     options: Vec<String>,
     process: Option<Child>,
     dir: TempDir,
 }
 
 impl Redis {
-    fn new(options: &[&str]) -> Self {
+    pub(crate) fn new(options: &[&str]) -> Self {
         let options = options.iter().map(ToString::to_string).collect();
         let dir = tempfile::tempdir().expect("a directory");
         Self { address: free_port(), options, process: None, dir }
     }
 
     /// Starts it, or starts it again on the same port, and waits until it takes connections.
-    fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         let port = self.address.port().to_string();
         let port =
             if self.options.iter().any(|option| option == "--tls-port") { "0".to_owned() } else { port };
@@ -52,7 +52,13 @@ impl Redis {
         self.process = Some(process);
     }
 
-    fn kill(&mut self) {
+    fn signal(&self, name: &str) {
+        let process = self.process.as_ref().expect("started").id().to_string();
+        let status = Command::new("kill").arg(format!("-{name}")).arg(process).status();
+        assert!(status.expect("kill").success());
+    }
+
+    pub(crate) fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             let _ = process.kill();
             let _ = process.wait();
@@ -200,6 +206,86 @@ fn the_store_dies_and_comes_back_under_load() {
     assert_eq!(failed.into_inner(), 0, "{}", house.edge.log());
     assert!(house.edge.logged("store of rate limits is away"), "{}", house.edge.log());
     assert!(house.edge.logged("store of rate limits is back"), "{}", house.edge.log());
+}
+
+/// The contract over every window while quotas recover, counted by both edges: what was asked after one moment and answered before
+/// another was admitted between them.
+#[test]
+fn two_edges_keep_to_a_rate_over_every_window() {
+    const BURST: usize = 20;
+    const RATE: f64 = 50.0;
+    let mut redis = Redis::new(&[]);
+    redis.start();
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = format!("redis://{}", redis.address);
+    let rate = format!("requests = 50\nperiod = \"1s\"\nburst = {BURST}");
+    let tables = limits(dir.path(), &store, "store_timeout = \"10s\"", &rate);
+    let edges = [edge(&tables), edge(&tables)];
+    let began = Instant::now();
+    let admitted: Vec<(f64, f64)> = thread::scope(|scope| {
+        let asking: Vec<_> = edges
+            .iter()
+            .map(|house| {
+                scope.spawn(move || {
+                    let mut wire = house.edge.client().connect().expect("a connection");
+                    let mut admitted = Vec::new();
+                    while began.elapsed() < Duration::from_secs(4) {
+                        let asked = began.elapsed().as_secs_f64();
+                        wire.send(&request("203.0.113.1")).expect("sent");
+                        if wire.answer().expect("an answer").status == 200 {
+                            admitted.push((asked, began.elapsed().as_secs_f64()));
+                        }
+                    }
+                    admitted
+                })
+            })
+            .collect();
+        asking.into_iter().flat_map(|asking| asking.join().expect("joined")).collect()
+    });
+    for (start, _) in &admitted {
+        for (_, end) in &admitted {
+            let within =
+                admitted.iter().filter(|(asked, answered)| asked >= start && answered <= end).count();
+            let most = BURST as f64 + RATE * (end - start).max(0.0);
+            assert!(within as f64 <= most + 0.001, "{within} between {start} and {end}");
+        }
+    }
+    println!("{} admitted in 4 s, {} by the contract", admitted.len(), BURST as f64 + 4.0 * RATE);
+    assert!(admitted.len() > BURST, "nothing recovers");
+    for house in &edges {
+        assert!(metric(&house.edge, "portcullis_limit_store_failures_total 0"));
+    }
+}
+
+#[test]
+fn a_store_that_hangs_costs_its_time_once() {
+    let mut redis = Redis::new(&[]);
+    redis.start();
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = format!("redis://{}", redis.address);
+    let house =
+        edge(&limits(dir.path(), &store, "store_timeout = \"1s\"", "requests = 1000\nperiod = \"1d\""));
+    let client = house.edge.client();
+    assert_eq!(ask(&client, "203.0.113.1", 1), [200]);
+    redis.signal("STOP");
+    let mut wire = client.connect().expect("a connection");
+    let mut times: Vec<Duration> = (0..50)
+        .map(|_| {
+            let begun = Instant::now();
+            wire.send(&request("203.0.113.1")).expect("sent");
+            assert_eq!(wire.answer().expect("an answer").status, 200);
+            begun.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    let (slowest, next) = (times[49], times[48]);
+    println!("the slowest request took {slowest:?}, the next {next:?}");
+    assert!((Duration::from_millis(900)..Duration::from_secs(3)).contains(&slowest), "{slowest:?}");
+    assert!(next < Duration::from_millis(900), "{next:?}");
+    assert!(metric(&house.edge, "portcullis_limit_store_up 0"));
+    redis.signal("CONT");
+    until("the store being back", || metric(&house.edge, "portcullis_limit_store_up 1"));
+    assert_eq!(ask(&client, "203.0.113.1", 1), [200]);
 }
 
 #[test]

@@ -38,6 +38,8 @@ pub(crate) fn config(root: &DeTable<'_>, reader: &mut Reader<'_>) -> Config {
     let routes = routing::routes(root, reader, &site);
     let access = admission::access(reader.table(root, "access"), reader, &address_lists);
     admission::lists_are_used(root, reader, &address_lists, &access, &routes);
+    let break_glass = admission::break_glass(root, reader, &routes, &pki);
+    let rate_limits = rates::rate_limits(root, reader, &routes, &pki);
     let (threads, drain_timeout) = edge::server(root, reader);
     Config {
         environment: environment.map(|label| label.value).unwrap_or_default(),
@@ -48,8 +50,8 @@ pub(crate) fn config(root: &DeTable<'_>, reader: &mut Reader<'_>) -> Config {
         hsts: edge::hsts(root, reader),
         limits,
         client: admission::client(root, reader),
-        break_glass: admission::break_glass(root, reader, &routes),
-        rate_limits: rates::rate_limits(root, reader, &routes),
+        break_glass,
+        rate_limits,
         access,
         address_lists,
         waf,

@@ -242,6 +242,8 @@ pub struct BreakGlass {
     pub prefixes: Vec<IpNet>,
     /// Ids of the routes it holds for; none for all.
     pub routes: Vec<String>,
+    /// Ids of the customers whose own networks it lets past as well; none for nobody's.
+    pub customers: Vec<String>,
     /// Unix time at which it ends.
     pub expires: Duration,
     /// Where that was written.
@@ -297,6 +299,8 @@ pub struct RateLimit {
     pub key: Vec<RateKey>,
     /// Ids of the routes it holds for; none for all.
     pub routes: Vec<String>,
+    /// Ids of the customers it holds for; none for everybody.
+    pub customers: Vec<String>,
     /// Requests in each period, the period, and requests at once after a rest.
     pub rate: Option<(NonZeroU32, Duration, NonZeroU32)>,
     /// Requests being served at once.
@@ -312,6 +316,8 @@ pub struct RateLimit {
 pub enum RateKey {
     /// The client's address.
     Address,
+    /// The customer; a request of nobody's is not counted.
+    Customer,
     /// The route.
     Route,
     /// The value of a header field, name in lower case.

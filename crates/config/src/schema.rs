@@ -364,6 +364,13 @@ pub const KEYS: &[Key] = {
         key("break_glass", "id", Text, Required, "name for records"),
         key("break_glass", "prefixes", Prefixes, Required, "addresses that are let in"),
         key("break_glass", "routes", Texts, Default("[]"), "ids of the routes it holds for; empty is all"),
+        key(
+            "break_glass",
+            "customers",
+            Texts,
+            Default("[]"),
+            "customers whose own networks it lets past as well; empty is nobody's",
+        ),
         key("break_glass", "expires", Moment, Required, "when it ends"),
         key("break_glass", "reason", Text, Required, "why it is needed"),
         key("break_glass", "ticket", Text, Required, "where that is kept"),
@@ -428,6 +435,7 @@ pub const KEYS: &[Key] = {
         key("rate_limit", "id", Text, Required, "name for clients, records and metrics"),
         key("rate_limit", "key", Texts, Default("[\"address\"]"), "what is counted by"),
         key("rate_limit", "routes", Texts, Default("[]"), "ids of the routes it holds for; empty is all"),
+        key("rate_limit", "customers", Texts, Default("[]"), "customers it holds for; empty is everybody"),
         key("rate_limit", "requests", Count(1, 1_000_000), Otherwise("no rate"), "requests in each period"),
         key("rate_limit", "period", Duration(SECOND, DAY), Default("\"1s\""), "the period"),
         key(

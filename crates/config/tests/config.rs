@@ -214,6 +214,7 @@ const CASES: &[Case] = &[
         c.break_glass[0].prefixes == ["10.0.0.1/32".parse().unwrap()]
     }),
     ("break_glass.routes", "[\"all\"]", |c| c.break_glass[0].routes == ["all"]),
+    ("break_glass.customers", "[\"acme\"]", |c| c.break_glass[0].customers == ["acme"]),
     ("break_glass.expires", "2026-12-01T18:00:00Z", |c| {
         c.break_glass[0].expires == seconds(1_796_148_000) && c.break_glass[0].expires_span.is_some()
     }),
@@ -250,11 +251,12 @@ const CASES: &[Case] = &[
         c.rate_limits.store.as_ref().unwrap().refuse_when_away
     }),
     ("rate_limit.id", "\"two\"", |c| c.rate_limits.limits[0].id == "two"),
-    ("rate_limit.key", "[\"route\", \"address\", \"header:x-api-key\"]", |c| {
-        c.rate_limits.limits[0].key
-            == [RateKey::Route, RateKey::Address, RateKey::Header(String::from("x-api-key"))]
+    ("rate_limit.key", "[\"route\", \"address\", \"customer\", \"header:x-api-key\"]", |c| {
+        let header = RateKey::Header(String::from("x-api-key"));
+        c.rate_limits.limits[0].key == [RateKey::Route, RateKey::Address, RateKey::Customer, header]
     }),
     ("rate_limit.routes", "[\"all\"]", |c| c.rate_limits.limits[0].routes == ["all"]),
+    ("rate_limit.customers", "[\"acme\"]", |c| c.rate_limits.limits[0].customers == ["acme"]),
     ("rate_limit.requests", "7", |c| {
         let seven = 7.try_into().unwrap();
         c.rate_limits.limits[0].rate == Some((seven, seconds(1), seven))
@@ -398,7 +400,7 @@ fn with(name: &str, value: &str) -> String {
                 .map(|(_, key, value)| (*key, (*value).to_owned()))
                 .collect();
             put(&mut entries, known, value.to_owned());
-            head = format!("[[{table}]]\n{}", draw(&entries));
+            head = format!("{register}[[{table}]]\n{}", draw(&entries));
         }
         _ => head = format!("[{table}]\n{key} = {value}\n"),
     }

@@ -4,7 +4,6 @@
 //! is no prefix, changes nothing.
 
 use std::{
-    collections::HashMap,
     fs::{self, Metadata},
     os::unix::fs::MetadataExt as _,
     path::Path,
@@ -155,13 +154,13 @@ fn access(config: &Config, loaded: &[Loaded]) -> Access {
     Access {
         everybody: lists(&config.access),
         routes: limited.map(|route| (route.id.clone(), lists(&route.access))).collect(),
-        customers: HashMap::new(),
         break_glass: config
             .break_glass
             .iter()
             .map(|entry| BreakGlass {
                 prefixes: entry.prefixes.iter().copied().collect(),
                 routes: entry.routes.clone(),
+                customers: entry.customers.clone(),
                 expires: entry.expires,
             })
             .collect(),

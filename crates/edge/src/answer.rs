@@ -103,7 +103,9 @@ pub(crate) fn over_http(refusal: &Refusal, request_id: &str) -> Reply {
     let status = refusal.status();
     let Ok(code) = StatusCode::from_u16(status) else { return Reply::Drop };
     let (kind, policies) = match refusal {
-        Refusal::RateLimited(exceeding) => (QUOTA_EXCEEDED, Some([&exceeding.limit])),
+        Refusal::RateLimited(exceeding) | Refusal::CustomerRateLimited(exceeding) => {
+            (QUOTA_EXCEEDED, Some([&exceeding.limit]))
+        }
         _ => ("about:blank", None),
     };
     let mut body = json!({
@@ -137,7 +139,9 @@ pub(crate) fn over_http(refusal: &Refusal, request_id: &str) -> Reply {
         Refusal::CertificateTrustLost => {
             answer = answer.with(header::RETRY_AFTER, HeaderValue::from_static("60"));
         }
-        Refusal::RateLimited(exceeding) | Refusal::TooManyAtOnce(exceeding) => {
+        Refusal::RateLimited(exceeding)
+        | Refusal::CustomerRateLimited(exceeding)
+        | Refusal::TooManyAtOnce(exceeding) => {
             answer = answer.with(header::RETRY_AFTER, HeaderValue::from(exceeding.retry_after));
             for (name, value) in exceeding
                 .fields

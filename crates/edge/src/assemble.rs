@@ -133,6 +133,11 @@ pub(crate) fn assemble(
             return Err(StartError::Config { sources, diagnostics });
         }
     };
+    if let (Some(identities), Some(before)) =
+        (&parts.identities, previous.and_then(|previous| previous.identities.as_ref()))
+    {
+        identities.succeed(before);
+    }
     let limits =
         RateLimits::new(&parts.config, parts.store, previous.map(|previous| &previous.limits), metrics);
     let terms = Terms { identities: parts.identities, tls };

@@ -7,6 +7,7 @@
 //! A certificate must be issued by one of the named authorities itself: each of them has a CRL, so nothing is ever taken whose
 //! revocation nobody could tell.
 
+mod contracts;
 mod sources;
 mod verifier;
 
@@ -29,9 +30,11 @@ use webpki::{EndEntityCert, KeyUsage};
 
 use crate::refusal::Refusal;
 
+pub(crate) use contracts::Contract;
 pub(crate) use sources::Fault;
 pub(crate) use verifier::{Verifier, refusal_of};
 
+use contracts::Contracts;
 use sources::Sources;
 
 /// Certificates whose signature is remembered to be good. Customers have two each; more than this are verified again.
@@ -51,6 +54,7 @@ pub(crate) struct Identities {
 #[derive(Debug)]
 struct State {
     sources: Sources,
+    contracts: Arc<Contracts>,
     /// SHA-256 of certificates whose signature was verified by these very authorities.
     signed: Mutex<HashSet<String>>,
 }
@@ -67,6 +71,7 @@ pub(crate) struct Identity {
     /// The customer's id.
     pub(crate) id: CustomerId,
     register: Arc<Register>,
+    contract: Option<Arc<Contract>>,
     presented: Arc<Presented>,
     /// The authority's certificate, DER.
     authority: Vec<u8>,
@@ -86,9 +91,15 @@ impl Identities {
             grace: settings.grace,
             environment: environment.to_owned(),
             algorithms,
-            state: ArcSwap::from_pointee(State::new(sources)),
+            state: ArcSwap::from_pointee(State::new(sources, None)),
             watched: Mutex::new(watched),
         })
+    }
+
+    /// Goes on with what customers have asked of the snapshot before.
+    pub(crate) fn succeed(&self, previous: &Self) {
+        let (current, before) = (self.state.load(), previous.state.load());
+        self.state.store(Arc::new(State::new(current.sources.clone(), Some(&before.contracts))));
     }
 
     /// Who shows this certificate at this moment.
@@ -128,6 +139,7 @@ impl Identities {
         Ok(Identity {
             id: customer.id.clone(),
             register: Arc::clone(&register.good),
+            contract: state.contracts.of(&customer.id),
             presented: Arc::clone(presented),
             authority: anchor.der.clone(),
         })
@@ -145,7 +157,7 @@ impl Identities {
         let current = self.state.load_full();
         let (next, told) = sources::look(&mut watched, &current.sources, now);
         if let Some(next) = next {
-            self.state.store(Arc::new(State::new(next)));
+            self.state.store(Arc::new(State::new(next, Some(&current.contracts))));
         }
         told
     }
@@ -213,8 +225,9 @@ impl Identities {
 }
 
 impl State {
-    fn new(sources: Sources) -> Self {
-        Self { sources, signed: Mutex::default() }
+    fn new(sources: Sources, previous: Option<&Arc<Contracts>>) -> Self {
+        let contracts = Contracts::new(&sources.register.good, previous);
+        Self { sources, contracts, signed: Mutex::default() }
     }
 }
 
@@ -248,6 +261,11 @@ impl Identity {
             Mode::Detect => WafMode::Detect,
             Mode::Off => WafMode::Off,
         }))
+    }
+
+    /// Where it may come from and how fast it may ask, where either was agreed on.
+    pub(crate) fn contract(&self) -> Option<&Contract> {
+        self.contract.as_deref()
     }
 
     /// Serial number of the certificate, lower-case hexadecimal.

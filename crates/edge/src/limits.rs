@@ -9,8 +9,8 @@ use std::{
 
 use portcullis_config::{Config, RateKey, RateLimit};
 use portcullis_policy::rates::{
-    Charge, Exceeded, KeyHasher, KeyPart, Limit, Limits, MonotonicClock, Outcome, Prefixes, Quota, Standing,
-    Subject,
+    Charge, Counted, Exceeded, KeyHasher, KeyPart, Limit, Limits, MonotonicClock, Outcome, OwnRate, Prefixes,
+    Quota, Standing, Subject,
 };
 use portcullis_telemetry::{Metrics, RateLimitCounters};
 
@@ -21,6 +21,8 @@ use crate::store::{self, Away, Store, Verdict};
 pub(crate) struct RateLimits {
     limits: Limits,
     counters: Vec<RateLimitCounters>,
+    /// Of the rates that customers have of their own.
+    of_customers: RateLimitCounters,
     store: Option<Arc<Store>>,
 }
 
@@ -59,11 +61,11 @@ impl RateLimits {
         let limits = Limits::new(
             settings.limits.iter().map(limit).collect(),
             KeyHasher::new(secret, prefixes),
-            Arc::new(Uptime),
+            uptime(),
             previous.map(|previous| &previous.limits),
         );
         let counters = settings.limits.iter().map(|limit| metrics.rate_limit(&limit.id)).collect();
-        Self { limits, counters, store }
+        Self { limits, counters, of_customers: metrics.rate_limit(OwnRate::ID), store }
     }
 
     /// Counts a request, here and then, if it may come by what was counted here, in the store.
@@ -86,29 +88,36 @@ impl RateLimits {
     }
 
     async fn ask(&self, store: &Arc<Store>, outcome: &mut Outcome) -> Result<(), Away> {
-        let limits =
-            outcome.charges.iter().filter_map(|charge| Some((*charge, self.limits.limit(charge.limit)?)));
-        let charges: Vec<(Charge, &Limit)> = limits.collect();
+        let charges: Vec<(Charge, &str)> =
+            outcome.charges.iter().map(|charge| (*charge, self.id(charge.limit))).collect();
         let verdicts = store.take(&charges).await?;
-        for ((charge, limit), verdict) in charges.iter().zip(verdicts) {
-            match verdict {
-                Verdict::Counted(remaining) => outcome.lower(charge.limit, remaining),
-                Verdict::Exceeded(_) if limit.shadow => outcome.shadow.push(charge.limit),
-                Verdict::Exceeded(wait) => {
-                    outcome.lower(charge.limit, 0);
-                    outcome.refused = Some((charge.limit, Exceeded::Rate(wait)));
+        let Outcome { charges, standings, shadow, refused, .. } = outcome;
+        for (charge, verdict) in charges.iter().zip(verdicts) {
+            let remaining = match (verdict, charge.limit) {
+                (Verdict::Counted(remaining), _) => remaining,
+                (Verdict::Exceeded(_), Counted::Limit(index)) if charge.shadow => {
+                    shadow.push(index);
+                    continue;
                 }
-            }
-        }
-        // A standing tells when the whole burst is back, and the store may have counted more of it.
-        for standing in &mut outcome.standings {
-            let quota = self.limits.limit(standing.limit).and_then(|limit| limit.quota);
-            if let Some(quota) = quota {
-                let spent = quota.burst.get().saturating_sub(standing.remaining);
-                standing.reset = standing.reset.max(quota.interval().saturating_mul(spent));
-            }
+                (Verdict::Exceeded(wait), limit) => {
+                    *refused = Some((limit, Exceeded::Rate(wait)));
+                    0
+                }
+            };
+            // The store may have counted more than this edge.
+            standings
+                .iter_mut()
+                .filter(|standing| standing.limit == charge.limit)
+                .for_each(|standing| standing.lower(remaining));
         }
         Ok(())
+    }
+
+    fn id(&self, limit: Counted) -> &str {
+        match limit {
+            Counted::Own => OwnRate::ID,
+            Counted::Limit(index) => self.limits.limit(index).map_or("", |limit| &limit.id),
+        }
     }
 
     fn note(&self, outcome: &Outcome) {
@@ -117,19 +126,23 @@ impl RateLimits {
                 counters.shadowed();
             }
         }
-        if let Some(counters) = outcome.refused.and_then(|(index, _)| self.counters.get(index)) {
+        let refusing = match outcome.refused {
+            Some((Counted::Own, _)) => Some(&self.of_customers),
+            Some((Counted::Limit(index), _)) => self.counters.get(index),
+            None => None,
+        };
+        if let Some(counters) = refusing {
             counters.refused();
         }
     }
 
     /// What a client is told that was refused.
-    pub(crate) fn exceeding(&self, index: usize, exceeded: Exceeded, standings: &[Standing]) -> Exceeding {
+    pub(crate) fn exceeding(&self, limit: Counted, exceeded: Exceeded, standings: &[Standing]) -> Exceeding {
         let retry_after = match exceeded {
             Exceeded::Rate(wait) => seconds(wait).max(1),
             Exceeded::Concurrency => 1,
         };
-        let limit = self.limits.limit(index).map(|limit| limit.id.clone()).unwrap_or_default();
-        Exceeding { limit, retry_after, fields: self.fields(standings) }
+        Exceeding { limit: self.id(limit).to_owned(), retry_after, fields: self.fields(standings) }
     }
 
     /// Values of `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-11). A policy is the burst and the time in
@@ -137,13 +150,11 @@ impl RateLimits {
     pub(crate) fn fields(&self, standings: &[Standing]) -> Option<(String, String)> {
         let (mut policy, mut state) = (String::new(), String::new());
         for standing in standings {
-            let Some(limit) = self.limits.limit(standing.limit) else { continue };
-            let Some(quota) = limit.quota else { continue };
             if !policy.is_empty() {
                 policy.push_str(", ");
                 state.push_str(", ");
             }
-            let (id, reset) = (&limit.id, seconds(standing.reset));
+            let (id, quota, reset) = (self.id(standing.limit), standing.quota, seconds(standing.reset));
             policy.push_str(&format!("\"{id}\";q={};w={}", quota.burst, seconds(quota.window())));
             state.push_str(&format!("\"{id}\";r={};t={reset}", standing.remaining));
         }
@@ -166,6 +177,7 @@ impl RateLimits {
 fn limit(settings: &RateLimit) -> Limit {
     let part = |key: &RateKey| match key {
         RateKey::Address => KeyPart::Address,
+        RateKey::Customer => KeyPart::Customer,
         RateKey::Route => KeyPart::Route,
         RateKey::Header(name) => KeyPart::Header(name.clone()),
     };
@@ -173,7 +185,7 @@ fn limit(settings: &RateLimit) -> Limit {
         id: settings.id.clone(),
         key: settings.key.iter().map(part).collect(),
         routes: settings.routes.clone(),
-        customers: Vec::new(),
+        customers: settings.customers.clone(),
         quota: settings.rate.map(|(requests, period, burst)| Quota { requests, period, burst }),
         concurrent: settings.concurrent,
         keys: settings.keys,
@@ -184,6 +196,11 @@ fn limit(settings: &RateLimit) -> Limit {
 /// Whole seconds, begun ones counted.
 fn seconds(time: Duration) -> u64 {
     time.as_secs() + u64::from(time.subsec_nanos() > 0)
+}
+
+/// The clock that requests are counted by.
+pub(crate) fn uptime() -> Arc<dyn MonotonicClock> {
+    Arc::new(Uptime)
 }
 
 /// Time since the first look at it.

@@ -82,10 +82,12 @@ refusals! {
     UnknownPath => "unknown_path", 404;
     AddressDenied => "address_denied", 403;
     AddressNotAllowed => "address_not_allowed", 403;
+    CustomerAddress => "customer_address", 403;
     UnmetExpectation => "unmet_expectation", 417;
     // Load and limits.
     Shed => "shed", 503;
     RateLimited(Box<Exceeding>) => "rate_limit", 429;
+    CustomerRateLimited(Box<Exceeding>) => "customer_rate_limit", 429;
     TooManyAtOnce(Box<Exceeding>) => "concurrency_limit", 429;
     LimitStoreAway => "limit_store_away", 503;
     // The body.

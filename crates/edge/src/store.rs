@@ -16,7 +16,7 @@ use std::{
 
 use portcullis_config::LimitStore;
 use portcullis_diag::Diagnostic;
-use portcullis_policy::rates::{Charge, Limit};
+use portcullis_policy::rates::Charge;
 use portcullis_telemetry::Metrics;
 use redis::{
     Client, IntoConnectionInfo as _, RedisResult, Script, TlsCertificates,
@@ -171,22 +171,21 @@ impl Store {
         self.prepared.settings.refuse_when_away
     }
 
-    /// Counts for all edges. Ends with the first limit that is exceeded and enforced, so there may be fewer verdicts than charges.
+    /// Counts for all edges, each charge under the id of its limit. Ends with the first limit that is exceeded and enforced, so there may be fewer verdicts than charges.
     ///
     /// # Errors
     /// The store is away, or was not fast enough.
-    pub(crate) async fn take(self: &Arc<Self>, charges: &[(Charge, &Limit)]) -> Result<Vec<Verdict>, Away> {
+    pub(crate) async fn take(self: &Arc<Self>, charges: &[(Charge, &str)]) -> Result<Vec<Verdict>, Away> {
         if self.away.load(Ordering::Relaxed) {
             return Err(Away);
         }
         let mut call = self.script.prepare_invoke();
-        for (charge, limit) in charges {
-            let Some(quota) = limit.quota else { continue };
-            // One hash tag, so that a cluster keeps them together.
-            call.key(format!("{{portcullis}}:{}:{:032x}", limit.id, charge.key));
-            call.arg(quota.interval().as_nanos() as f64 / 1000.0)
-                .arg(quota.burst.get())
-                .arg(u8::from(limit.shadow));
+        for (Charge { quota, shadow, key, .. }, id) in charges {
+            let interval = quota.interval().as_nanos();
+            // One hash tag, so that a cluster keeps them together. A rate that changes begins anew, as it does with each edge: what
+            // was owed under a slow one would take hours to be forgotten under a fast one.
+            call.key(format!("{{portcullis}}:{id}:{interval}:{}:{key:032x}", quota.burst));
+            call.arg(interval as f64 / 1000.0).arg(quota.burst.get()).arg(u8::from(*shadow));
         }
         let mut connection = self.connection().ok_or(Away)?;
         let answer = timeout(

@@ -3,6 +3,8 @@
 //! The file is written by `portcullis customer` and `portcullis cert` and may be read, and between commands edited, by hand. An unknown
 //! key, a wrong value and a file under another customer's name are errors with their line.
 
+use std::net::IpAddr;
+
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
@@ -89,9 +91,15 @@ impl Network {
     /// # Errors
     /// What is wrong, with the text.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let parsed = text.parse::<IpNet>().or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from));
+        let parsed = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
         let net =
             parsed.map_err(|_| format!("`{text}` is no network; write 203.0.113.0/24 or 2001:db8::/32"))?;
+        // A client is never seen under such an address, so it would let in nobody.
+        if net.addr() != net.addr().to_canonical() {
+            let address = net.addr().to_canonical();
+            let length = net.prefix_len().saturating_sub(96);
+            return Err(format!("`{text}` stands for IPv4; write {address}/{length}"));
+        }
         if net.trunc() != net {
             return Err(format!("`{text}` has bits after its prefix; write {}", net.trunc()));
         }
@@ -122,9 +130,19 @@ pub struct Rate {
     /// The time they are for, at least a second.
     #[serde(with = "serde_span")]
     pub per: Duration,
-    /// How many may come at once; as many as `requests` unless set.
+    /// How many may come at once; as many as `requests` unless set. They must be earned back in a year.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub burst: Option<u32>,
+}
+
+impl Rate {
+    /// Time in which a whole burst is earned back, to the second.
+    #[must_use]
+    pub fn window(&self) -> Duration {
+        let burst = i128::from(self.burst.unwrap_or(self.requests));
+        let seconds = i128::from(self.per.whole_seconds()) * burst / i128::from(self.requests.max(1));
+        Duration::seconds(i64::try_from(seconds).unwrap_or(i64::MAX))
+    }
 }
 
 /// What the rule engine does otherwise. What is absent is as the route says.
@@ -374,6 +392,11 @@ impl Customer {
         {
             return Some(String::from("`rate` needs at least one request, a burst of one and a second"));
         }
+        if self.rate.is_some_and(|rate| rate.window() > LONGEST_WINDOW) {
+            return Some(String::from(
+                "`rate` needs more than a year to earn its burst back: less burst, or a shorter time",
+            ));
+        }
         self.waf.problem()
     }
 }
@@ -408,6 +431,9 @@ impl Overlay {
 pub(crate) fn line_of(text: &str, byte: usize) -> usize {
     text.bytes().take(byte).filter(|byte| *byte == b'\n').count() + 1
 }
+
+/// Longest time in which a burst may be earned back.
+const LONGEST_WINDOW: Duration = Duration::days(366);
 
 const HEAD: &str =
     "# Kept by `portcullis customer` and `portcullis cert`; the edge sees a change within a second.\n";
@@ -480,6 +506,8 @@ revocation = { at = "2026-12-01T00:00:00Z", reason = "keyCompromise" }
         assert!(fault("id = \"acme\"", "id = \"../x\"").starts_with("acme.toml:2: "));
         assert!(fault("per = \"1m\"", "per = \"1\"").starts_with("acme.toml:12: "));
         assert!(fault("requests = 600", "requests = 0").contains("`rate`"));
+        assert!(fault("per = \"1m\"", "per = \"9000d\"").contains("more than a year"));
+        assert!(fault("203.0.113.0/24", "::ffff:203.0.113.0/120").contains("write 203.0.113.0/24"));
         assert!(fault("paranoia = 2", "paranoia = 5").contains("paranoia"));
         assert!(fault("\"prose\"", "\" \"").contains("`reason`"));
         assert!(fault("spiffe://partner/acme", "urn:portcullis:customer:b").contains("identities"));

@@ -1,8 +1,9 @@
-//! Which addresses may come in: allow and deny lists for everybody, for a route, for a customer; and who comes in although they say no.
+//! Which addresses may come in: allow and deny lists for everybody and for a route, the networks of a customer; and who comes in although
+//! they say no.
 //!
 //! A deny list wins over an allow list. Where there are allow lists an address must be on one of them. A break-glass entry lets named
 //! addresses past all of that for a while: it is looked for only when the lists have said no, so a use of one is always a use that
-//! mattered.
+//! mattered. The networks of a customer are what was agreed on with it, so an entry has to name the customer to let anybody past them.
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 
@@ -24,6 +25,8 @@ pub enum NotAdmitted {
     Denied,
     /// It is on none of the allow lists.
     NotAllowed,
+    /// It is in none of the customer's networks.
+    NotOfCustomer,
 }
 
 /// An exception for a while.
@@ -33,6 +36,8 @@ pub struct BreakGlass {
     pub prefixes: PrefixSet,
     /// Ids of the routes it holds for; none for all.
     pub routes: Vec<String>,
+    /// Ids of the customers whose networks it lets past as well; none for nobody's.
+    pub customers: Vec<String>,
     /// Unix time from which it holds no more.
     pub expires: Duration,
 }
@@ -46,6 +51,15 @@ pub enum Admitted {
     ByBreakGlass(usize),
 }
 
+/// Where a customer may come from.
+#[derive(Clone, Copy, Debug)]
+pub struct Customer<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// Its networks.
+    pub networks: &'a PrefixSet,
+}
+
 /// All lists of an edge.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
@@ -53,8 +67,6 @@ pub struct Access {
     pub everybody: Lists,
     /// For routes, by their id.
     pub routes: HashMap<String, Lists>,
-    /// For customers, by their id.
-    pub customers: HashMap<String, Lists>,
     /// Exceptions.
     pub break_glass: Vec<BreakGlass>,
 }
@@ -69,10 +81,11 @@ impl Access {
         address: IpAddr,
         now: impl FnOnce() -> Duration,
     ) -> Result<Admitted, NotAdmitted> {
-        self.everybody.judge(address).or_else(|reason| self.exception(address, None, now).ok_or(reason))
+        self.everybody.judge(address).or_else(|reason| self.exception(address, None, None, now).ok_or(reason))
     }
 
-    /// With everything known. `now` is asked for the Unix time only when the lists have said no.
+    /// With everything known. `customer` is one that may not come from everywhere; `now` is asked for the Unix time only when the lists
+    /// have said no.
     ///
     /// # Errors
     /// The address may not come in, not here or not as this customer.
@@ -80,25 +93,27 @@ impl Access {
         &self,
         address: IpAddr,
         route: &str,
-        customer: Option<&str>,
+        customer: Option<Customer<'_>>,
         now: impl FnOnce() -> Duration,
     ) -> Result<Admitted, NotAdmitted> {
         let of_route = self.routes.get(route);
-        let of_customer = customer.and_then(|customer| self.customers.get(customer));
         let judged = std::iter::once(&self.everybody)
             .chain(of_route)
-            .chain(of_customer)
             .try_for_each(|lists| lists.judge(address).map(drop));
-        match judged {
-            Ok(()) => Ok(Admitted::ByLists),
-            Err(reason) => self.exception(address, Some(route), now).ok_or(reason),
-        }
+        let stranger = customer.filter(|customer| !customer.networks.holds(address));
+        let refused = match (judged, stranger) {
+            (Ok(()), None) => return Ok(Admitted::ByLists),
+            (Ok(()), Some(_)) => NotAdmitted::NotOfCustomer,
+            (Err(reason), _) => reason,
+        };
+        self.exception(address, Some(route), stranger.map(|customer| customer.id), now).ok_or(refused)
     }
 
     fn exception(
         &self,
         address: IpAddr,
         route: Option<&str>,
+        customer: Option<&str>,
         now: impl FnOnce() -> Duration,
     ) -> Option<Admitted> {
         if self.break_glass.is_empty() {
@@ -108,7 +123,8 @@ impl Access {
         let holds = |entry: &BreakGlass| {
             let here = entry.routes.is_empty()
                 || route.is_none_or(|route| entry.routes.iter().any(|id| id == route));
-            here && now < entry.expires && entry.prefixes.holds(address)
+            let of_customer = customer.is_none_or(|customer| entry.customers.iter().any(|id| id == customer));
+            here && of_customer && now < entry.expires && entry.prefixes.holds(address)
         };
         self.break_glass.iter().position(holds).map(Admitted::ByBreakGlass)
     }
@@ -149,7 +165,6 @@ mod tests {
                 "admin".to_owned(),
                 lists(&["10.0.0.0/8", "2001:db8::/32"], &["10.9.0.0/16"]),
             )]),
-            customers: HashMap::from([("acme".to_owned(), lists(&["10.1.0.0/16"], &[]))]),
             break_glass: Vec::new(),
         }
     }
@@ -161,6 +176,8 @@ mod tests {
     #[test]
     fn every_scope_has_its_say() {
         let access = access();
+        let networks = set(&["10.1.0.0/16", "203.0.113.0/24"]);
+        let acme = Some(Customer { id: "acme", networks: &networks });
         for (address, route, customer, expected) in [
             ("203.0.113.1", "open", None, Ok(Admitted::ByLists)),
             ("192.0.2.1", "open", None, Err(NotAdmitted::Denied)),
@@ -168,9 +185,12 @@ mod tests {
             ("10.1.0.1", "admin", None, Ok(Admitted::ByLists)),
             ("::ffff:10.1.0.1", "admin", None, Ok(Admitted::ByLists)),
             ("10.9.0.1", "admin", None, Err(NotAdmitted::Denied)),
-            ("10.1.0.1", "admin", Some("acme"), Ok(Admitted::ByLists)),
-            ("10.2.0.1", "admin", Some("acme"), Err(NotAdmitted::NotAllowed)),
-            ("10.2.0.1", "open", Some("other"), Ok(Admitted::ByLists)),
+            ("10.1.0.1", "admin", acme, Ok(Admitted::ByLists)),
+            ("::ffff:10.1.0.1", "admin", acme, Ok(Admitted::ByLists)),
+            ("10.2.0.1", "admin", acme, Err(NotAdmitted::NotOfCustomer)),
+            ("10.2.0.1", "open", acme, Err(NotAdmitted::NotOfCustomer)),
+            ("203.0.113.1", "admin", acme, Err(NotAdmitted::NotAllowed)),
+            ("10.2.0.1", "open", None, Ok(Admitted::ByLists)),
         ] {
             let judged = access.request(address.parse().unwrap(), route, customer, at(0));
             assert_eq!(judged, expected, "{address} {route} {customer:?}");
@@ -185,6 +205,7 @@ mod tests {
         let entry = |prefixes: &[&str], routes: &[&str], expires| BreakGlass {
             prefixes: set(prefixes),
             routes: routes.iter().map(ToString::to_string).collect(),
+            customers: Vec::new(),
             expires: Duration::from_secs(expires),
         };
         access.break_glass =
@@ -199,5 +220,29 @@ mod tests {
         assert_eq!(by("203.0.113.5", "open", 150), Ok(Admitted::ByLists), "nobody needed it");
         let connection = access.connection("192.0.2.7".parse().unwrap(), at(99));
         assert_eq!(connection, Ok(Admitted::ByBreakGlass(0)));
+    }
+    #[test]
+    fn only_an_exception_that_names_the_customer_lets_past_its_networks() {
+        let mut access = access();
+        let entry = |customers: &[&str]| BreakGlass {
+            prefixes: set(&["192.0.2.7/32", "198.51.100.7/32"]),
+            routes: Vec::new(),
+            customers: customers.iter().map(ToString::to_string).collect(),
+            expires: Duration::from_secs(100),
+        };
+        access.break_glass = vec![entry(&[]), entry(&["acme"])];
+        let networks = set(&["10.1.0.0/16"]);
+        let by = |address: &str, id, now| {
+            let customer = Some(Customer { id, networks: &networks });
+            access.request(address.parse().unwrap(), "open", customer, at(now))
+        };
+        assert_eq!(by("198.51.100.7", "acme", 99), Ok(Admitted::ByBreakGlass(1)));
+        assert_eq!(by("198.51.100.7", "acme", 100), Err(NotAdmitted::NotOfCustomer));
+        assert_eq!(by("198.51.100.7", "bolt", 99), Err(NotAdmitted::NotOfCustomer));
+        // Denied for everybody and of no network of its own: one entry has to let past both.
+        assert_eq!(by("192.0.2.7", "acme", 99), Ok(Admitted::ByBreakGlass(1)));
+        assert_eq!(by("192.0.2.7", "bolt", 99), Err(NotAdmitted::Denied));
+        let nobody = access.request("192.0.2.7".parse().unwrap(), "open", None, at(99));
+        assert_eq!(nobody, Ok(Admitted::ByBreakGlass(0)));
     }
 }

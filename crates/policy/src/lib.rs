@@ -10,7 +10,7 @@ mod prefixes;
 pub mod rates;
 mod route;
 
-pub use access::{Access, Admitted, BreakGlass, Lists, NotAdmitted};
+pub use access::{Access, Admitted, BreakGlass, Customer, Lists, NotAdmitted};
 pub use client_address::{ForwardedField, Source, Trust};
 pub use overload::{Pressure, Queue};
 pub use prefixes::PrefixSet;

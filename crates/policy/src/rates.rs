@@ -1,11 +1,12 @@
 //! How fast: rates and numbers of requests at once, by whatever a limit counts by.
 //!
 //! A rate is a generic cell rate (GCRA, as ATM's traffic contracts have it): in any time T a key gets at most `burst` requests and one
-//! more for each `period / requests` of T. Limits are asked in their order; the first that refuses ends the asking, so what stands behind
-//! it is not spent.
+//! more for each `period / requests` of T. A customer's own rate is asked first, then the limits in their order; the first that refuses
+//! ends the asking, so what stands behind it is not spent: a customer that asks too much takes nothing from what it shares with others.
 
 mod in_flight;
 mod key;
+mod own;
 mod table;
 
 use std::{
@@ -17,13 +18,18 @@ use std::{
     time::Duration,
 };
 
-use governor::{RateLimiter, clock::Clock as GovernorClock, middleware::StateInformationMiddleware};
+use governor::{
+    NotUntil, RateLimiter,
+    clock::Clock as GovernorClock,
+    middleware::{StateInformationMiddleware, StateSnapshot},
+};
 
 use in_flight::InFlight;
 use table::Table;
 
 pub use in_flight::Place;
 pub use key::{KeyHasher, KeyPart, Prefixes, Subject};
+pub use own::OwnRate;
 
 /// Time since some moment in the past, that never goes back.
 pub trait MonotonicClock: Send + Sync + std::fmt::Debug {
@@ -54,7 +60,21 @@ impl Quota {
     pub fn window(&self) -> Duration {
         self.interval().saturating_mul(self.burst.get())
     }
+
+    /// As the library wants it, whose numbers end somewhere: of a burst that takes longer than [`LONGEST_WINDOW`] less is granted, and
+    /// one request that takes longer is earned back in that time.
+    fn of_governor(self) -> governor::Quota {
+        let interval = self.interval().min(LONGEST_WINDOW);
+        let most = LONGEST_WINDOW.as_nanos() / interval.as_nanos();
+        let most = NonZeroU32::new(u32::try_from(most).unwrap_or(u32::MAX)).unwrap_or(NonZeroU32::MIN);
+        // An interval is never zero.
+        let quota = governor::Quota::with_period(interval);
+        quota.unwrap_or(governor::Quota::per_hour(NonZeroU32::MIN)).allow_burst(self.burst.min(most))
+    }
 }
+
+/// Longest time in which a burst is earned back; whoever reads a configuration sees to it that none is longer.
+pub const LONGEST_WINDOW: Duration = Duration::from_secs(366 * 86_400);
 
 /// One limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,22 +106,50 @@ pub enum Exceeded {
     Concurrency,
 }
 
+/// A limit that counts requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// The customer's own rate.
+    Own,
+    /// The limit of this index.
+    Limit(usize),
+}
+
 /// Where a key stands with a limit's rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// Index of the limit.
-    pub limit: usize,
+    /// The limit.
+    pub limit: Counted,
+    /// Its rate.
+    pub quota: Quota,
     /// Requests that could come at once.
     pub remaining: u32,
     /// Time until the whole burst is there again.
     pub reset: Duration,
 }
 
+impl Standing {
+    fn new(limit: Counted, quota: Quota, remaining: u32) -> Self {
+        let spent = quota.burst.get().saturating_sub(remaining);
+        Self { limit, quota, remaining, reset: quota.interval().saturating_mul(spent) }
+    }
+
+    /// Others have counted too, and less remains.
+    pub fn lower(&mut self, remaining: u32) {
+        let lowered = Self::new(self.limit, self.quota, self.remaining.min(remaining));
+        *self = Self { reset: self.reset.max(lowered.reset), ..lowered };
+    }
+}
+
 /// A request that was counted under a limit, for a store that counts for all edges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Charge {
-    /// Index of the limit.
-    pub limit: usize,
+    /// The limit.
+    pub limit: Counted,
+    /// Its rate.
+    pub quota: Quota,
+    /// The limit only tells.
+    pub shadow: bool,
     /// The hashed key.
     pub key: u128,
 }
@@ -109,9 +157,9 @@ pub struct Charge {
 /// What the limits say of one request.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// The limit that refuses, by its index, and why.
-    pub refused: Option<(usize, Exceeded)>,
-    /// Limits in shadow mode that would have refused.
+    /// The limit that refuses, and why.
+    pub refused: Option<(Counted, Exceeded)>,
+    /// Indexes of limits in shadow mode that would have refused.
     pub shadow: Vec<usize>,
     /// Of each rate that applies and is enforced.
     pub standings: Vec<Standing>,
@@ -119,15 +167,6 @@ pub struct Outcome {
     pub charges: Vec<Charge>,
     /// Places among the requests at once, kept while the request is served.
     pub places: Vec<Place>,
-}
-
-impl Outcome {
-    /// Others have counted too, and less remains.
-    pub fn lower(&mut self, limit: usize, remaining: u32) {
-        for standing in self.standings.iter_mut().filter(|standing| standing.limit == limit) {
-            standing.remaining = standing.remaining.min(remaining);
-        }
-    }
 }
 
 /// All limits of an edge with their counts.
@@ -148,6 +187,16 @@ struct Counter {
 }
 
 type Rates = RateLimiter<u128, Table, Ticks, StateInformationMiddleware>;
+
+/// What remains of the burst, or why there is nothing for this request.
+type Taken = (u32, Option<Exceeded>);
+
+fn taken(checked: Result<StateSnapshot, NotUntil<Duration>>, now: Duration) -> Taken {
+    match checked {
+        Ok(state) => (state.remaining_burst_capacity(), None),
+        Err(until) => (0, Some(Exceeded::Rate(until.wait_time_from(now)))),
+    }
+}
 
 /// The clock as governor wants it.
 #[derive(Clone, Debug)]
@@ -210,6 +259,10 @@ impl Limits {
     #[must_use]
     pub fn take(&self, subject: &Subject<'_>) -> Outcome {
         let mut outcome = Outcome::default();
+        if let Some(exceeded) = self.take_own(subject, &mut outcome) {
+            outcome.refused = Some((Counted::Own, exceeded));
+            return outcome;
+        }
         for (index, counter) in self.counters.iter().enumerate() {
             if !counter.applies(subject) {
                 continue;
@@ -219,7 +272,7 @@ impl Limits {
             match exceeded {
                 Err(_) if counter.limit.shadow => outcome.shadow.push(index),
                 Err(exceeded) => {
-                    outcome.refused = Some((index, exceeded));
+                    outcome.refused = Some((Counted::Limit(index), exceeded));
                     break;
                 }
                 Ok(()) => {}
@@ -227,17 +280,27 @@ impl Limits {
         }
         outcome
     }
+
+    fn take_own(&self, subject: &Subject<'_>, outcome: &mut Outcome) -> Option<Exceeded> {
+        let own = subject.own_rate?;
+        let key = self.hasher.key(OwnRate::ID, &[KeyPart::Customer], subject)?;
+        let (quota, (remaining, exceeded)) = (own.quota(), own.take());
+        outcome.standings.push(Standing::new(Counted::Own, quota, remaining));
+        if exceeded.is_none() {
+            outcome.charges.push(Charge { limit: Counted::Own, quota, shadow: false, key });
+        }
+        exceeded
+    }
 }
 
 impl Counter {
     fn new(limit: Limit, clock: &Arc<dyn MonotonicClock>) -> Self {
         let mut forgotten = None;
-        let rate = limit.quota.and_then(|quota| {
+        let rate = limit.quota.map(|quota| {
             let interval = u64::try_from(quota.interval().as_nanos()).unwrap_or(u64::MAX);
             let table = Table::new(limit.keys, interval);
             forgotten = Some(table.forgotten());
-            let of_governor = governor::Quota::with_period(quota.interval())?.allow_burst(quota.burst);
-            Some((quota, Rates::new(of_governor, table, Ticks(Arc::clone(clock)))))
+            (quota, Rates::new(quota.of_governor(), table, Ticks(Arc::clone(clock))))
         });
         let in_flight = limit.concurrent.map(|most| Arc::new(InFlight::new(most)));
         Self { limit, rate, forgotten, in_flight }
@@ -258,20 +321,15 @@ impl Counter {
         outcome: &mut Outcome,
     ) -> Result<(), Exceeded> {
         if let Some((quota, rates)) = &self.rate {
-            let checked = rates.check_key(&key);
-            let (remaining, exceeded) = match checked {
-                Ok(state) => (state.remaining_burst_capacity(), None),
-                Err(until) => (0, Some(Exceeded::Rate(until.wait_time_from(clock.elapsed())))),
-            };
+            let (remaining, exceeded) = taken(rates.check_key(&key), clock.elapsed());
             if !self.limit.shadow {
-                let spent = quota.burst.get().saturating_sub(remaining);
-                let reset = quota.interval().saturating_mul(spent);
-                outcome.standings.push(Standing { limit: index, remaining, reset });
+                outcome.standings.push(Standing::new(Counted::Limit(index), *quota, remaining));
             }
             if let Some(exceeded) = exceeded {
                 return Err(exceeded);
             }
-            outcome.charges.push(Charge { limit: index, key });
+            let (limit, shadow) = (Counted::Limit(index), self.limit.shadow);
+            outcome.charges.push(Charge { limit, quota: *quota, shadow, key });
         }
         if let Some(in_flight) = &self.in_flight {
             outcome.places.push(in_flight.take(key).ok_or(Exceeded::Concurrency)?);

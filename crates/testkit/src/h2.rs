@@ -88,13 +88,26 @@ impl H2Connection {
     /// # Errors
     /// When the connection or the stream ends.
     pub fn status(&mut self, request: http::Request<()>) -> io::Result<u16> {
+        self.answer(request).map(|answer| answer.status().as_u16())
+    }
+
+    /// Sends a request without a body and gives the whole answer.
+    ///
+    /// # Errors
+    /// When the connection or the stream ends.
+    pub fn exchange(&mut self, request: http::Request<()>) -> io::Result<H2Answer> {
+        let answer = self.answer(request)?;
+        let reading = async { tokio::time::timeout(Duration::from_secs(30), whole(answer)).await };
+        self.runtime.block_on(reading).map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+    }
+
+    fn answer(&mut self, request: http::Request<()>) -> io::Result<http::Response<h2::RecvStream>> {
         let sender = self.sender.clone();
         self.runtime.block_on(async {
             let mut sender = sender.ready().await.map_err(io::Error::other)?;
             let (answer, _) = sender.send_request(request, true).map_err(io::Error::other)?;
             let answer = tokio::time::timeout(Duration::from_secs(30), answer).await;
-            let answer = answer.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?;
-            Ok(answer.map_err(io::Error::other)?.status().as_u16())
+            answer.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?.map_err(io::Error::other)
         })
     }
 }
@@ -113,7 +126,13 @@ async fn exchange(client: &Client, request: http::Request<()>, body: Bytes) -> i
     let (answer, mut stream) = sender.send_request(request, body.is_empty()).map_err(io::Error::other)?;
     // An answer may come before the body is sent: a refusal by length for instance.
     let upload = tokio::spawn(async move { upload(&mut stream, body).await });
-    let answer = answer.await.map_err(io::Error::other)?;
+    let answer = whole(answer.await.map_err(io::Error::other)?).await?;
+    upload.abort();
+    driver.abort();
+    Ok(answer)
+}
+
+async fn whole(answer: http::Response<h2::RecvStream>) -> io::Result<H2Answer> {
     let (head, mut incoming) = answer.into_parts();
     let mut received = Vec::new();
     while let Some(chunk) = incoming.data().await {
@@ -121,8 +140,6 @@ async fn exchange(client: &Client, request: http::Request<()>, body: Bytes) -> i
         let _ = incoming.flow_control().release_capacity(chunk.len());
         received.extend_from_slice(&chunk);
     }
-    upload.abort();
-    driver.abort();
     Ok(H2Answer { status: head.status.as_u16(), headers: head.headers, body: received })
 }
 

@@ -3,9 +3,9 @@
 use portcullis_diag::closest;
 use toml::de::DeTable;
 
-use super::routing::Ids;
+use super::{clients, routing::Ids};
 use crate::{
-    Access, AddressList, BreakGlass, Client, ForwardedField, Route, codes,
+    Access, AddressList, BreakGlass, Client, ForwardedField, Pki, Route, codes,
     written::{Found, Reader, Section},
 };
 
@@ -95,19 +95,35 @@ pub(crate) fn lists_are_used(
     }
 }
 
-pub(crate) fn break_glass(root: &DeTable<'_>, reader: &mut Reader<'_>, routes: &[Route]) -> Vec<BreakGlass> {
+pub(crate) fn break_glass(
+    root: &DeTable<'_>,
+    reader: &mut Reader<'_>,
+    routes: &[Route],
+    pki: &Pki,
+) -> Vec<BreakGlass> {
     let mut ids = Ids::new("break_glass");
     let mut entries = Vec::new();
     for section in reader.tables(root, "break_glass") {
         let id = ids.read(reader, section);
         let prefixes = reader.prefixes(section, "prefixes");
         let routes = route_ids(section, reader, routes);
+        let customers = clients::customer_ids(section, reader, pki, "`break_glass.customers`");
         let expires = reader.moment(section, "expires");
         let mut text = |name| reader.text(section, name).map(|text| text.value).unwrap_or_default();
         let (reason, ticket, approved_by) = (text("reason"), text("ticket"), text("approved_by"));
         let expires_span = expires.as_ref().and_then(|expires| expires.span);
         let expires = expires.map(|expires| expires.value).unwrap_or_default();
-        entries.push(BreakGlass { id, prefixes, routes, expires, expires_span, reason, ticket, approved_by });
+        entries.push(BreakGlass {
+            id,
+            prefixes,
+            routes,
+            customers,
+            expires,
+            expires_span,
+            reason,
+            ticket,
+            approved_by,
+        });
     }
     entries
 }

@@ -84,6 +84,28 @@ pub(super) fn customers(
     client_cert: Option<ClientCert>,
     names: &[String],
 ) -> Vec<String> {
+    let written = customer_ids(section, reader, site.pki, "`route.customers`");
+    let span = reader.span_of(section, "customers");
+    let asks = |name: &String| of_host(site.hosts, name) != ClientCert::Off;
+    let asked = match client_cert {
+        Some(own) => own != ClientCert::Off,
+        None => !names.is_empty() && names.iter().all(asks),
+    };
+    if !written.is_empty() && site.pki.dir.is_some() && !asked {
+        let message = "this route names customers, but nobody is asked for a certificate here";
+        let diagnostic = reader.error(codes::CONTRADICTION, span, message);
+        diagnostic.help.push(String::from("add `client_cert = \"required\"`"));
+    }
+    written
+}
+
+/// The `customers` that a table holds for. Which there are only the register knows, and it changes while the edge runs.
+pub(super) fn customer_ids(
+    section: Section<'_>,
+    reader: &mut Reader<'_>,
+    pki: &Pki,
+    what: &str,
+) -> Vec<String> {
     let written = reader.texts(section, "customers");
     for customer in &written {
         if let Err(problem) = names::id(&customer.value) {
@@ -91,18 +113,9 @@ pub(super) fn customers(
             reader.error(codes::BAD_ID, customer.span, message);
         }
     }
-    let span = reader.span_of(section, "customers");
-    let asks = |name: &String| of_host(site.hosts, name) != ClientCert::Off;
-    let asked = match client_cert {
-        Some(own) => own != ClientCert::Off,
-        None => !names.is_empty() && names.iter().all(asks),
-    };
-    if !written.is_empty() && site.pki.dir.is_none() {
-        no_register(reader, span, "`route.customers`");
-    } else if !written.is_empty() && !asked {
-        let message = "this route names customers, but nobody is asked for a certificate here";
-        let diagnostic = reader.error(codes::CONTRADICTION, span, message);
-        diagnostic.help.push(String::from("add `client_cert = \"required\"`"));
+    if !written.is_empty() && pki.dir.is_none() {
+        let span = reader.span_of(section, "customers");
+        no_register(reader, span, what);
     }
     written.into_iter().map(|customer| customer.value).collect()
 }
@@ -123,7 +136,7 @@ fn client_cert(reader: &mut Reader<'_>, section: Section<'_>) -> Option<ClientCe
     })
 }
 
-fn no_register(reader: &mut Reader<'_>, span: Option<portcullis_diag::Span>, what: &str) {
+pub(super) fn no_register(reader: &mut Reader<'_>, span: Option<portcullis_diag::Span>, what: &str) {
     let diagnostic = reader.error(codes::NO_REGISTER, span, format!("{what} needs a register of customers"));
     diagnostic
         .help

@@ -1,16 +1,21 @@
 //! `[rate_limits]` and `[[rate_limit]]`: how much clients may ask.
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, time::Duration};
 
 use toml::de::DeTable;
 
-use super::{admission, routing::Ids};
+use super::{admission, clients, routing::Ids};
 use crate::{
-    LimitStore, RateKey, RateLimit, RateLimits, Route, codes, names,
+    LimitStore, Pki, RateKey, RateLimit, RateLimits, Route, codes, names,
     written::{Reader, Section},
 };
 
-pub(crate) fn rate_limits(root: &DeTable<'_>, reader: &mut Reader<'_>, routes: &[Route]) -> RateLimits {
+pub(crate) fn rate_limits(
+    root: &DeTable<'_>,
+    reader: &mut Reader<'_>,
+    routes: &[Route],
+    pki: &Pki,
+) -> RateLimits {
     let section = reader.table(root, "rate_limits");
     let mut ids = Ids::new("rate_limit");
     RateLimits {
@@ -20,7 +25,7 @@ pub(crate) fn rate_limits(root: &DeTable<'_>, reader: &mut Reader<'_>, routes: &
         limits: reader
             .tables(root, "rate_limit")
             .into_iter()
-            .map(|section| rate_limit(section, reader, routes, &mut ids))
+            .map(|section| rate_limit(section, reader, (routes, pki), &mut ids))
             .collect(),
     }
 }
@@ -96,8 +101,20 @@ fn store_url(url: &str) -> Result<(), &'static str> {
     if names::server(server).is_ok() && number_fits { Ok(()) } else { Err(HELP) }
 }
 
-fn rate_limit(section: Section<'_>, reader: &mut Reader<'_>, routes: &[Route], ids: &mut Ids) -> RateLimit {
+fn rate_limit(
+    section: Section<'_>,
+    reader: &mut Reader<'_>,
+    (routes, pki): (&[Route], &Pki),
+    ids: &mut Ids,
+) -> RateLimit {
     let id = ids.read(reader, section);
+    if id == OF_REGISTER {
+        let span = reader.span_of(section, "id");
+        let message = format!(
+            "`{OF_REGISTER}` is the name of the rates that the register has for customers: choose another"
+        );
+        reader.error(codes::BAD_ID, span, message);
+    }
     let before = reader.diagnostics.len();
     let rate = rate(section, reader);
     let concurrent = reader.count(section, "concurrent").map(|most| most.value);
@@ -108,8 +125,9 @@ fn rate_limit(section: Section<'_>, reader: &mut Reader<'_>, routes: &[Route], i
     }
     RateLimit {
         id,
-        key: key(section, reader),
+        key: key(section, reader, pki),
         routes: admission::route_ids(section, reader, routes),
+        customers: clients::customer_ids(section, reader, pki, "`rate_limit.customers`"),
         rate,
         concurrent,
         keys: reader.count(section, "keys").map_or(0, |keys| keys.value),
@@ -117,10 +135,7 @@ fn rate_limit(section: Section<'_>, reader: &mut Reader<'_>, routes: &[Route], i
     }
 }
 
-fn rate(
-    section: Section<'_>,
-    reader: &mut Reader<'_>,
-) -> Option<(NonZeroU32, std::time::Duration, NonZeroU32)> {
+fn rate(section: Section<'_>, reader: &mut Reader<'_>) -> Option<(NonZeroU32, Duration, NonZeroU32)> {
     let requests = reader.count::<u32>(section, "requests");
     let period = reader.duration(section, "period");
     let burst = reader.count::<u32>(section, "burst");
@@ -135,20 +150,30 @@ fn rate(
     }
     let requests = NonZeroU32::new(requests?.value)?;
     let burst = burst.and_then(|burst| NonZeroU32::new(burst.value)).unwrap_or(requests);
+    if (period.value / requests.get()).saturating_mul(burst.get()) > LONGEST_WINDOW {
+        let span = reader.span_of(section, "burst");
+        let message = format!("a burst of {burst} takes more than a year to be earned back");
+        let diagnostic = reader.error(codes::OUT_OF_RANGE, span, message);
+        diagnostic.help.push(String::from("ask for less burst, more `requests`, or a shorter `period`"));
+    }
     Some((requests, period.value, burst))
 }
 
-fn key(section: Section<'_>, reader: &mut Reader<'_>) -> Vec<RateKey> {
+fn key(section: Section<'_>, reader: &mut Reader<'_>, pki: &Pki) -> Vec<RateKey> {
     let mut parts = Vec::new();
     for part in reader.texts(section, "key") {
         let read = match part.value.as_str() {
             "address" => Some(RateKey::Address),
+            "customer" => Some(RateKey::Customer),
             "route" => Some(RateKey::Route),
             text => text
                 .strip_prefix("header:")
                 .filter(|name| is_field_name(name))
                 .map(|name| RateKey::Header(name.to_owned())),
         };
+        if read == Some(RateKey::Customer) && pki.dir.is_none() {
+            clients::no_register(reader, part.span, "a limit by customer");
+        }
         match read {
             Some(read) if !parts.contains(&read) => parts.push(read),
             Some(_) => {
@@ -160,8 +185,7 @@ fn key(section: Section<'_>, reader: &mut Reader<'_>) -> Vec<RateKey> {
             }
             None => {
                 let message = format!("requests cannot be counted by `{}`", part.value);
-                let help =
-                    "write \"address\", \"route\", or \"header:x-api-key\" with a field name in lower case";
+                let help = "write \"address\", \"customer\", \"route\", or \"header:x-api-key\" with a field name in lower case";
                 reader.error(codes::BAD_KEY, part.span, message).help.push(help.to_owned());
             }
         }
@@ -174,3 +198,9 @@ fn is_field_name(name: &str) -> bool {
     let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"!#$%&'*+-.^_`|~".contains(&b);
     !name.is_empty() && name.bytes().all(fits)
 }
+
+/// Longest time in which a burst may be earned back: a year. Counts of more would not end.
+const LONGEST_WINDOW: Duration = Duration::from_secs(366 * 86_400);
+
+/// The name of the rate that the register agrees on with a customer.
+const OF_REGISTER: &str = "customer";

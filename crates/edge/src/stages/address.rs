@@ -1,9 +1,9 @@
-//! May this address come in: by the lists for everybody, for the route, for the customer. A break-glass entry that lets one in is
-//! written down at every use.
+//! May this address come in: by the lists for everybody and for the route, by the networks of the customer. A break-glass entry that
+//! lets one in is written down at every use.
 
 use std::time::Duration;
 
-use portcullis_policy::{Admitted, NotAdmitted};
+use portcullis_policy::{Admitted, Customer, NotAdmitted};
 use serde_json::json;
 
 use crate::{
@@ -23,7 +23,7 @@ pub(crate) fn connection(edge: &Edge, snapshot: &Snapshot, connection: &Connecti
     match snapshot.access.access().connection(address, clock::unix_time) {
         Ok(Admitted::ByLists) => Ok(()),
         Ok(Admitted::ByBreakGlass(entry)) => {
-            let used = Used { connection, entry, route: None, request_id: None };
+            let used = Used { connection, entry, route: None, customer: None, request_id: None };
             used.record(edge, snapshot);
             Ok(())
         }
@@ -31,16 +31,22 @@ pub(crate) fn connection(edge: &Edge, snapshot: &Snapshot, connection: &Connecti
     }
 }
 
-/// With the route known. Lists may have changed since the connection was accepted.
+/// With route and customer known. Lists may have changed since the connection was accepted.
 pub(crate) fn request(snapshot: &Snapshot, ctx: &mut Context) -> Result<(), Refusal> {
     let arrival = ctx.arrival.as_ref().ok_or(Refusal::Internal)?;
     let route = &ctx.route().ok_or(Refusal::Internal)?.id;
     let address = arrival.connection.client.ip();
-    match snapshot.access.access().request(address, route, None, clock::unix_time) {
+    let customer = ctx.identity.as_ref().and_then(|identity| {
+        let networks = identity.contract()?.networks.as_deref()?;
+        Some(Customer { id: identity.id.as_str(), networks })
+    });
+    match snapshot.access.access().request(address, route, customer, clock::unix_time) {
         Ok(Admitted::ByLists) => Ok(()),
         Ok(Admitted::ByBreakGlass(entry)) => {
             let connection = &arrival.connection;
-            let used = Used { connection, entry, route: Some(route), request_id: Some(&ctx.request_id) };
+            let customer = ctx.identity.as_ref().map(|identity| identity.id.as_str());
+            let request_id = Some(&*ctx.request_id);
+            let used = Used { connection, entry, route: Some(route), customer, request_id };
             used.record(&ctx.edge, snapshot);
             ctx.break_glass = Some(entry);
             Ok(())
@@ -53,6 +59,7 @@ fn refusal(reason: NotAdmitted) -> Refusal {
     match reason {
         NotAdmitted::Denied => Refusal::AddressDenied,
         NotAdmitted::NotAllowed => Refusal::AddressNotAllowed,
+        NotAdmitted::NotOfCustomer => Refusal::CustomerAddress,
     }
 }
 
@@ -61,6 +68,7 @@ struct Used<'a> {
     connection: &'a Connection,
     entry: usize,
     route: Option<&'a str>,
+    customer: Option<&'a str>,
     request_id: Option<&'a str>,
 }
 
@@ -74,6 +82,7 @@ impl Used<'_> {
             "request_id": self.request_id,
             "client": self.connection.client,
             "route": self.route,
+            "customer": self.customer,
             "entry": entry.id,
             "expires": clock::rfc3339_of(entry.expires),
             "reason": entry.reason,

@@ -1,7 +1,7 @@
 //! How fast: rates and numbers of requests at once. A request that is refused here is not shown to the rules; it is refused because
 //! there is too much to do.
 
-use portcullis_policy::rates::{Outcome, Subject};
+use portcullis_policy::rates::{Counted, Exceeded, Outcome, Subject};
 
 use crate::{answer::Refusal, context::Context, snapshot::Snapshot};
 
@@ -11,7 +11,8 @@ pub(crate) async fn request(snapshot: &Snapshot, ctx: &mut Context) -> Result<()
     let head = ctx.head.as_ref().ok_or(Refusal::Internal)?;
     let subject = Subject {
         address: arrival.connection.client.ip(),
-        customer: None,
+        customer: ctx.identity.as_ref().map(|identity| identity.id.as_str()),
+        own_rate: ctx.identity.as_ref().and_then(|identity| identity.contract()?.rate.as_deref()),
         route: &ctx.route().ok_or(Refusal::Internal)?.id,
         header: &|name| head.field(name),
     };
@@ -22,11 +23,11 @@ pub(crate) async fn request(snapshot: &Snapshot, ctx: &mut Context) -> Result<()
 }
 
 fn refusal(snapshot: &Snapshot, outcome: &Outcome) -> Option<Refusal> {
-    use portcullis_policy::rates::Exceeded;
-    let (index, exceeded) = outcome.refused?;
-    let exceeding = Box::new(snapshot.limits.exceeding(index, exceeded, &outcome.standings));
-    Some(match exceeded {
-        Exceeded::Rate(_) => Refusal::RateLimited(exceeding),
-        Exceeded::Concurrency => Refusal::TooManyAtOnce(exceeding),
+    let (limit, exceeded) = outcome.refused?;
+    let exceeding = Box::new(snapshot.limits.exceeding(limit, exceeded, &outcome.standings));
+    Some(match (limit, exceeded) {
+        (Counted::Own, _) => Refusal::CustomerRateLimited(exceeding),
+        (Counted::Limit(_), Exceeded::Rate(_)) => Refusal::RateLimited(exceeding),
+        (Counted::Limit(_), Exceeded::Concurrency) => Refusal::TooManyAtOnce(exceeding),
     })
 }

@@ -25,6 +25,7 @@ fn limit(id: &str, key: &[RateKey], burst: u32) -> RateLimit {
         id: id.to_owned(),
         key: key.to_vec(),
         routes: Vec::new(),
+        customers: Vec::new(),
         rate: Some((burst, Duration::from_secs(3600), burst)),
         concurrent: None,
         keys: 1000,
@@ -131,6 +132,23 @@ fn requests_at_once_are_counted_while_they_are_served() {
     });
     assert_eq!(get(&site, "203.0.113.1", "").status, 200, "places are given back");
     site.access().wait_for(|line| line["refusal"] == "concurrency_limit").expect("a line");
+}
+
+#[test]
+fn of_more_clients_than_are_remembered_the_forgotten_are_counted() {
+    let backend = backend();
+    let few = RateLimit { keys: 8, ..limit("few", &[RateKey::Address], 5) };
+    let site = site(&backend, vec![few], |config| config.limits.requests_per_connection = 1000);
+    let mut wire = site.client().connect().expect("connected");
+    for client in 0..64 {
+        let request = format!("GET / HTTP/1.1\r\nHost: {NAME}\r\nX-Forwarded-For: 10.0.0.{client}\r\n\r\n");
+        wire.send(request.as_bytes()).expect("sent");
+        assert_eq!(wire.answer().expect("an answer").status, 200);
+    }
+    let metrics = site.metrics();
+    let name = "portcullis_rate_limit_keys_forgotten_total{limit=\"few\"} ";
+    let forgotten: u64 = metrics.lines().find_map(|line| line.strip_prefix(name)?.parse().ok()).expect(name);
+    assert!((48..=56).contains(&forgotten), "{forgotten} of 64, eight or sixteen of whom are remembered");
 }
 
 #[test]

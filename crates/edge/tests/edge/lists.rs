@@ -170,6 +170,7 @@ fn break_glass_lets_in_for_its_time_and_leaves_its_mark() {
         id: id.to_owned(),
         prefixes: vec![prefix.parse().expect("a prefix")],
         routes: ids(&["all"]),
+        customers: Vec::new(),
         expires,
         expires_span: None,
         reason: "the office is closed".to_owned(),

@@ -8,6 +8,8 @@ use std::{hash::Hasher as _, net::IpAddr};
 use ipnet::IpNet;
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
+use super::OwnRate;
+
 /// A part of a request that a limit counts by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyPart {
@@ -37,6 +39,8 @@ pub struct Subject<'a> {
     pub address: IpAddr,
     /// Id of the customer, where one is known.
     pub customer: Option<&'a str>,
+    /// Its own rate, where one was agreed on.
+    pub own_rate: Option<&'a OwnRate>,
     /// Id of the route.
     pub route: &'a str,
     /// The first value of a header field by its name in lower case.
@@ -116,8 +120,13 @@ mod tests {
     ) -> Option<u128> {
         let hasher = KeyHasher::new([7; 16], Prefixes { v4: 32, v6: 64 });
         let of_header = |_: &str| header;
-        let subject =
-            Subject { address: address.parse().unwrap(), customer, route: "all", header: &of_header };
+        let subject = Subject {
+            address: address.parse().unwrap(),
+            customer,
+            own_rate: None,
+            route: "all",
+            header: &of_header,
+        };
         hasher.key("a-limit", parts, &subject)
     }
 
