@@ -77,7 +77,7 @@ pub(super) async fn serve(
         Streams { app, connection: &connection, socket, limits: &limits, shutdown: shutdown.clone() };
     let mut malformed = Malformed { app, connection: &connection, errors: &errors, total: 0 };
     let mut running = JoinSet::new();
-    let mut served: u32 = 0;
+    let (mut served, mut served_since_closing): (u32, u32) = (0, 0);
     let mut closing = false;
     let mut idle_since = Instant::now();
     let mut tick = interval(TICK.min(limits.head_timeout));
@@ -96,6 +96,7 @@ pub(super) async fn serve(
             accepted = http2.accept() => match accepted {
                 Some(Ok((request, answer))) => {
                     served = served.saturating_add(1);
+                    served_since_closing = served_since_closing.saturating_add(u32::from(closing));
                     if served >= limits.requests_per_connection && !closing {
                         http2.graceful_shutdown();
                         closing = true;
@@ -113,7 +114,8 @@ pub(super) async fn serve(
             }
             () = sleep_until(idle_since + limits.idle_timeout), if running.is_empty() => break,
         }
-        if inbound.is_flooded() {
+        // What was on its way when a goodbye was sent is served. Who goes on does not want to know of it.
+        if inbound.is_flooded() || served_since_closing > limits.h2_streams {
             cut = Some(Refusal::Http2Flood);
         }
         if malformed.total >= MOST_MALFORMED {

@@ -5,6 +5,7 @@ mod backends;
 mod bodies;
 mod client;
 mod demo;
+mod door;
 mod floods;
 mod gate;
 mod hostile_backends;
