@@ -3,20 +3,26 @@
 //! A value goes through its transformations only if it holds a byte that one of them changes. What is left of the rules after their clauses
 //! is asked for certain, so a rule that is woken does match, unless a target was excluded for this request.
 
-use portcullis_transform::{Context, Transformation};
+mod bits;
+mod forms;
+mod scan;
+
+use portcullis_transform::Context;
 use regex_automata::Input;
 
+use self::{
+    bits::{Rules, both, differing, has, join, pop, without},
+    forms::lower,
+    scan::scan,
+};
 use super::{
-    scratch::{Buffer, Form, Scratch},
+    scratch::Scratch,
     sightings::{self, Sighted},
 };
 use crate::{
     ir::{
         Program, Sieve,
-        sieve::{
-            AnyMesh, CLASSES, CODE, Change, EDGE, Kind, Mesh, Node, PAIRS, Row, Rules, SIGN_SHIFT, Sifted,
-            Signs, Source, UPPER, When, class, classes, decodes,
-        },
+        sieve::{AnyMesh, CODE, Kind, Mesh, Sifted, Signs, Source, UPPER, When, classes, decodes},
     },
     operators::Found,
     state::{Controls, State, Work},
@@ -110,15 +116,6 @@ struct Place<'a, const W: usize> {
     name: &'a [u8],
     /// As it came.
     value: &'a [u8],
-}
-
-/// What a pass over a value showed: rules both of whose clauses hold, and signs.
-#[derive(Clone, Copy)]
-struct Scanned<const W: usize> {
-    hits: Rules<W>,
-    /// Rules whose clauses hold with blanks wherever they may be wanted.
-    spaced: Rules<W>,
-    signs: Signs,
 }
 
 impl<const W: usize> Sifter<'_, '_, W> {
@@ -266,224 +263,6 @@ impl<const W: usize> Sifter<'_, '_, W> {
         content.iter().fold([u64::MAX; W], |all, one| both(&all, one))
     }
 
-    /// Sifts what each chain of transformations makes of a value.
-    fn forms(&mut self, place: &Place<'_, W>, value: &[u8], scanned: &Scanned<W>, decodes: bool) {
-        let kind = place.kind;
-        let shown = scanned.signs;
-        let mut alive = both(&kind.rules, &self.asleep);
-        // Where transformations only take away, what a rule needs has to be there.
-        let mut content = self.content_of(shown.classes | BLANK);
-        let mut brought = false;
-        for (_, rules) in kind.brings.iter().filter(|(signs, _)| shown.show_folded(*signs)) {
-            join(&mut content, rules);
-            brought |= meet(rules, &kind.decoding);
-        }
-        if brought || decodes {
-            join(&mut content, &kind.decoding);
-        }
-        alive = both(&alive, &content);
-        // Where nothing is put side by side that was apart, its clauses have to hold as well, blanks aside.
-        let mut spaced = scanned.spaced;
-        join(&mut spaced, &self.mesh.inverted);
-        join(&mut spaced, &kind.stirred);
-        for (_, rules) in kind.stirs.iter().filter(|(signs, _)| shown.show_folded(*signs)) {
-            join(&mut spaced, rules);
-        }
-        alive = both(&alive, &spaced);
-        if alive == [0; W] {
-            return;
-        }
-        let mut scratch = std::mem::take(self.scratch);
-        scratch.forms.clear();
-        scratch.forms.resize(self.mesh.nodes.len(), Form::default());
-        scratch.changed.clear();
-        scratch.known.clear();
-        let mut used = 0;
-        next(&mut scratch.buffers, &mut used).note(&scanned.hits, shown);
-        for &at in &kind.nodes {
-            let Some(node) = self.mesh.nodes.get(usize::from(at)) else { continue };
-            let parent = scratch.forms.get(node.parent).copied().unwrap_or_default();
-            if parent == Form::default() && node.touched.is_some_and(|touched| !shown.show(touched))
-                || !meet(&node.below, &alive)
-            {
-                continue;
-            }
-            let form = match node.transformation {
-                _ if parent == Form::NOTHING
-                    || self.comes_to_nothing(kind, node, &scratch.buffers, parent, value.len()) =>
-                {
-                    Form::NOTHING
-                }
-                None => parent,
-                Some(transformation) => {
-                    self.form(node.change, transformation, parent, value, &mut scratch, &mut used)
-                }
-            };
-            if form != Form::default()
-                && let Some(place) = scratch.forms.get_mut(usize::from(at))
-            {
-                *place = form;
-                if form != Form::NOTHING {
-                    scratch.changed.push(at);
-                }
-            }
-        }
-        self.as_it_came(place, value, &alive, scanned, &scratch.forms);
-        let changed = std::mem::take(&mut scratch.changed);
-        for &at in &changed {
-            self.as_changed(place, value, &alive, usize::from(at), &mut scratch);
-        }
-        scratch.changed = changed;
-        *self.scratch = scratch;
-    }
-
-    /// Whether no rule behind a decoding can match what it makes of a form.
-    fn comes_to_nothing(
-        &self,
-        kind: &Kind<W>,
-        node: &Node<W>,
-        buffers: &[Buffer],
-        parent: Form,
-        length: usize,
-    ) -> bool {
-        let Change::Decodes(classes) = node.change else { return false };
-        let Some(buffer) = buffers.get(usize::from(parent.buffer)) else { return false };
-        let length = if parent.buffer == 0 { length } else { buffer.bytes.len() };
-        kind.decoder.is_some() && (!decodes(classes, buffer.signs) || is_short(kind, buffer.signs, length))
-    }
-
-    /// Wakes rules that see the value as it came.
-    fn as_it_came(
-        &mut self,
-        place: &Place<'_, W>,
-        value: &[u8],
-        alive: &Rules<W>,
-        scanned: &Scanned<W>,
-        forms: &[Form],
-    ) {
-        let mesh = self.mesh;
-        let shown = |bit: usize, wanted: fn(&Form) -> bool| {
-            let nodes = mesh.rules.get(bit).map_or(&[][..], |sifted| &sifted.nodes);
-            nodes.iter().any(|at| forms.get(usize::from(*at)).is_some_and(wanted))
-        };
-        let rules = both(alive, &self.asleep);
-        // Phrases are found in either case.
-        let in_either_case = |bit: usize| shown(bit, |form| form.buffer == 0);
-        let mut candidates = self.phrases(place, value, &rules, &scanned.hits, Some(&in_either_case));
-        while let Some(bit) = pop(&mut candidates) {
-            if self.is_plausible(bit, value.len(), scanned.signs)
-                && shown(bit, |form| *form == Form::default())
-                && self.confirms(bit, value)
-            {
-                self.woken(bit, place);
-            }
-        }
-    }
-
-    /// Wakes rules that see the value as a node made it.
-    fn as_changed(
-        &mut self,
-        place: &Place<'_, W>,
-        value: &[u8],
-        alive: &Rules<W>,
-        at: usize,
-        scratch: &mut Scratch,
-    ) {
-        let Some(node) = self.mesh.nodes.get(at) else { return };
-        let rules = both(&both(alive, &node.rules), &self.asleep);
-        let form = scratch.forms.get(at).copied().unwrap_or_default();
-        let Some(buffer) = scratch.buffers.get_mut(usize::from(form.buffer)) else { return };
-        if rules == [0; W] {
-            return;
-        }
-        let mut hits = [0; W];
-        hits.iter_mut().zip(&buffer.hits).for_each(|(word, hits)| *word = *hits);
-        let mut candidates = if form.buffer > 0 {
-            self.phrases(place, &buffer.bytes, &rules, &hits, None)
-        } else {
-            // In the value itself they have been looked for.
-            without(&both(&rules, &hits), &self.mesh.phrases.rules)
-        };
-        if candidates == [0; W] {
-            return;
-        }
-        let signs = buffer.signs;
-        let bytes = buffer.shown(form, value);
-        while let Some(bit) = pop(&mut candidates) {
-            if self.is_plausible(bit, bytes.len(), signs) && self.confirms(bit, bytes) {
-                self.woken(bit, place);
-            }
-        }
-    }
-
-    /// What a transformation makes of what its parent made.
-    fn form(
-        &self,
-        change: Change,
-        transformation: &'static Transformation,
-        parent: Form,
-        value: &[u8],
-        scratch: &mut Scratch,
-        used: &mut usize,
-    ) -> Form {
-        let signs =
-            scratch.buffers.get(usize::from(parent.buffer)).map_or(Signs::default(), |buffer| buffer.signs);
-        let lowered = Form { lowered: parent.lowered || signs.classes & UPPER != 0, ..parent };
-        match change {
-            Change::If(touched) if !signs.show_folded(touched) => return parent,
-            Change::LowerCase => return lowered,
-            Change::LowerCaseAnd(touched) if !signs.show_folded(touched) => return lowered,
-            Change::If(_) | Change::LowerCaseAnd(_) | Change::Decodes(_) | Change::Any => {}
-        }
-        let place = std::ptr::from_ref(transformation).addr();
-        let known = scratch.known.iter().find(|(known, from, _)| *known == place && *from == parent);
-        if let Some((_, _, form)) = known {
-            return *form;
-        }
-        let form = self.made(transformation, parent, value, &mut scratch.buffers, used);
-        scratch.known.push((place, parent, form));
-        form
-    }
-
-    fn made(
-        &self,
-        transformation: &'static Transformation,
-        parent: Form,
-        value: &[u8],
-        buffers: &mut Vec<Buffer>,
-        used: &mut usize,
-    ) -> Form {
-        let mut out = std::mem::take(&mut next(buffers, used).bytes);
-        out.clear();
-        let changed = match buffers.get_mut(usize::from(parent.buffer)) {
-            Some(buffer) => {
-                let input = buffer.shown(parent, value);
-                self.work.charge_value(input.len(), TRANSFORM);
-                (transformation.apply)(input, &mut out, &self.context)
-            }
-            None => false,
-        };
-        let last = *used - 1;
-        let known = if changed {
-            let earlier = buffers.iter().take(last).enumerate();
-            earlier
-                .map(|(at, buffer)| (at, if at == 0 { value } else { buffer.bytes.as_slice() }))
-                .find(|(_, bytes)| *bytes == out.as_slice())
-                .map(|(at, _)| Form { buffer: u16::try_from(at).unwrap_or_default(), lowered: false })
-        } else {
-            Some(parent)
-        };
-        let Some(buffer) = buffers.get_mut(last) else { return parent };
-        buffer.bytes = out;
-        if let Some(known) = known {
-            *used = last;
-            return known;
-        }
-        let scanned = scan(self.mesh, &buffer.bytes);
-        buffer.note(&scanned.hits, scanned.signs);
-        Form { buffer: u16::try_from(last).unwrap_or_default(), lowered: false }
-    }
-
     /// Whether a rule may match a value of this length that shows these signs.
     fn is_plausible(&self, bit: usize, length: usize, signs: Signs) -> bool {
         self.mesh.rules.get(bit).is_some_and(|sifted| {
@@ -570,136 +349,4 @@ fn confirms(program: &Program, work: &Work, sifted: &Sifted, bytes: &[u8]) -> bo
     }
     let mut found = Found::default();
     test.operate.evaluate(bytes, argument, false, &mut found) != test.negated || found.undecided.is_some()
-}
-
-/// The next buffer that is free.
-fn next<'a>(buffers: &'a mut Vec<Buffer>, used: &mut usize) -> &'a mut Buffer {
-    if buffers.len() <= *used {
-        buffers.resize_with(*used + 1, Buffer::default);
-    }
-    *used += 1;
-    let last = *used - 1;
-    &mut buffers[last]
-}
-
-impl Buffer {
-    fn note(&mut self, hits: &[u64], signs: Signs) {
-        self.is_lowered = false;
-        self.signs = signs;
-        self.hits.iter_mut().zip(hits).for_each(|(mine, hits)| *mine = *hits);
-    }
-
-    /// The bytes of a form. The first buffer stands for the value itself.
-    fn shown<'a>(&'a mut self, form: Form, value: &'a [u8]) -> &'a [u8] {
-        let bytes = if form.buffer == 0 { value } else { &self.bytes };
-        if !form.lowered {
-            return bytes;
-        }
-        if !self.is_lowered {
-            lower(bytes, &mut self.lowered);
-            self.is_lowered = true;
-        }
-        &self.lowered
-    }
-}
-
-fn lower(bytes: &[u8], out: &mut Vec<u8>) {
-    out.clear();
-    out.extend_from_slice(bytes);
-    out.make_ascii_lowercase();
-}
-
-const CLASS_OF: [u8; 256] = {
-    let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = class(byte as u8);
-        byte += 1;
-    }
-    table
-};
-
-const MASK_OF: [u64; 256] = {
-    let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let upper = if (byte as u8).is_ascii_uppercase() { UPPER } else { 0 };
-        table[byte] = 1 << class(byte as u8) | upper;
-        byte += 1;
-    }
-    table
-};
-
-/// The pass over a value.
-fn scan<const W: usize>(mesh: &Mesh<W>, value: &[u8]) -> Scanned<W> {
-    let table: &[Row<W>; PAIRS] = &mesh.table;
-    let mut held = mesh.absent;
-    let mut classes = 0;
-    let mut previous = usize::from(EDGE);
-    for &byte in value {
-        let class = usize::from(CLASS_OF[usize::from(byte)]);
-        classes |= MASK_OF[usize::from(byte)];
-        // Both are below 64: the place is in the table.
-        take(&mut held, &table[(previous * CLASSES + class) % PAIRS]);
-        previous = class;
-    }
-    take(&mut held, &table[(previous * CLASSES + usize::from(EDGE)) % PAIRS]);
-    let [first, second] = held;
-    let pairs = u16::try_from(first[W - 1] >> SIGN_SHIFT).unwrap_or(u16::MAX);
-    let [mut first_spaced, mut second_spaced] = held;
-    join(&mut first_spaced, &mesh.blank[0]);
-    join(&mut second_spaced, &mesh.blank[1]);
-    let spaced = both(&first_spaced, &second_spaced);
-    Scanned { hits: both(&first, &second), spaced, signs: Signs { classes, pairs } }
-}
-
-#[inline(always)]
-fn take<const W: usize>(held: &mut Row<W>, row: &Row<W>) {
-    for (held, row) in held.iter_mut().zip(row) {
-        for (held, row) in held.iter_mut().zip(row) {
-            *held |= row;
-        }
-    }
-}
-
-fn both<const W: usize>(one: &Rules<W>, other: &Rules<W>) -> Rules<W> {
-    let mut both = *one;
-    both.iter_mut().zip(other).for_each(|(word, other)| *word &= other);
-    both
-}
-
-fn without<const W: usize>(one: &Rules<W>, other: &Rules<W>) -> Rules<W> {
-    let mut left = *one;
-    left.iter_mut().zip(other).for_each(|(word, other)| *word &= !other);
-    left
-}
-
-fn join<const W: usize>(one: &mut Rules<W>, other: &Rules<W>) {
-    one.iter_mut().zip(other).for_each(|(word, other)| *word |= other);
-}
-
-fn differing<const W: usize>(one: &Rules<W>, other: &Rules<W>) -> Rules<W> {
-    let mut differing = *one;
-    differing.iter_mut().zip(other).for_each(|(word, other)| *word ^= other);
-    differing
-}
-
-fn meet<const W: usize>(one: &Rules<W>, other: &Rules<W>) -> bool {
-    one.iter().zip(other).any(|(word, other)| word & other != 0)
-}
-
-fn has<const W: usize>(set: &Rules<W>, bit: usize) -> bool {
-    set.get(bit / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1)
-}
-
-/// Takes the lowest bit out of a set.
-fn pop<const W: usize>(set: &mut Rules<W>) -> Option<usize> {
-    for (at, word) in set.iter_mut().enumerate() {
-        if *word != 0 {
-            let bit = word.trailing_zeros() as usize;
-            *word &= *word - 1;
-            return Some(at * 64 + bit);
-        }
-    }
-    None
 }
