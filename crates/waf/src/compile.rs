@@ -5,6 +5,7 @@
 
 mod chains;
 mod exclusions;
+mod gate;
 mod lower;
 mod mesh;
 mod prefilter;

@@ -5,6 +5,7 @@
 
 mod action;
 mod echo;
+mod gate;
 mod ids;
 mod names;
 pub(crate) mod phrases;
@@ -18,8 +19,9 @@ mod timeline;
 
 pub use action::{Control, Disruption, Effect, Operation, Sanitised, Scope, SetVar, Store};
 pub(crate) use echo::Echo;
+pub(crate) use gate::{Gate, Look, is_cut_down};
 pub use ids::{MarkerId, RuleId};
-pub(crate) use names::{ByName, Names};
+pub(crate) use names::{ByName, Names, lower};
 pub(crate) use plan::{Course, InParts, Outcome, PhasePlan, Plan, Planned, Write, insert};
 pub use portcullis_seclang::template::{Part, Template};
 pub use program::{Program, ProgramFacts, RuleSet, Step};

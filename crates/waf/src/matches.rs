@@ -31,6 +31,9 @@ enum Entry {
     Told(Box<MatchedRule>),
 }
 
+/// Entries for which there is room from the first on.
+const USUAL: usize = 24;
+
 impl Matches {
     pub(crate) fn of(plan: Option<Arc<Plan>>) -> Self {
         Self { plan, ..Self::default() }
@@ -58,6 +61,7 @@ impl Matches {
     pub(crate) fn push(&mut self, matched: MatchedRule) {
         if self.count < limits::MATCHED_RULES {
             self.count += 1;
+            self.make_room();
             self.entries.push(Entry::Told(Box::new(matched)));
         }
     }
@@ -66,7 +70,14 @@ impl Matches {
     pub(crate) fn take_over(&mut self, phase: u8, (from, to): (usize, usize), count: usize) {
         if let (true, Ok(from), Ok(to)) = (count > 0, u16::try_from(from), u16::try_from(to)) {
             self.count += count;
+            self.make_room();
             self.entries.push(Entry::Ahead { phase, from, to });
+        }
+    }
+
+    fn make_room(&mut self) {
+        if self.entries.capacity() == 0 {
+            self.entries.reserve(USUAL);
         }
     }
 

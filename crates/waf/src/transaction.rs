@@ -11,7 +11,7 @@ use crate::{
     matches::Matches,
     reference::Run,
     removal::Removal,
-    state::{Name, Processor, Request, State, Value, hide, number},
+    state::{Name, Processor, Request, State, Value, decimal, hide, number},
     variant::Variant,
 };
 
@@ -290,12 +290,12 @@ impl Transaction {
             // Not all arguments were read: the rule on REQBODY_ERROR refuses such a request, as with a body's.
             state.body.fail(format!("more than {} arguments", limits.fields));
         }
-        if state.request.disagrees_on(b"content-type") {
+        if state.request.content_types_differ {
             // The backend may go by another one than the engine does.
             state.body.fail("several content types".to_owned());
         }
         state.body.processor =
-            state.request.header(b"content-type").and_then(|value| Processor::of_content_type(value));
+            state.request.content_type().and_then(|value| Processor::of_content_type(value));
         self.run.phase(1)
     }
 
@@ -337,7 +337,7 @@ impl Transaction {
             let state = &mut self.run.state;
             state.body.beyond_limit = held.len() < body.len();
             state.body.processor = state.controls.processor.or(state.body.processor);
-            let content_type = state.request.header(b"content-type").cloned().unwrap_or_default();
+            let content_type = state.request.content_type().cloned().unwrap_or_default();
             let program = Arc::clone(&state.program);
             state.work.charge_value(held.len(), PARSING);
             state.body.read(&held, &content_type, program.settings());
@@ -417,14 +417,14 @@ impl Transaction {
             Some(Disposition::Drop) => None,
             None => state.response.head.as_ref().map(|head| head.number),
         };
-        let relevant = status.is_some_and(|status| {
+        let relevant = || {
             let regex = state.program.settings().audit_relevant_status.as_ref();
-            regex.is_some_and(|regex| regex.is_match(status.to_string().as_bytes()))
-        });
+            regex.zip(status).is_some_and(|(regex, status)| regex.is_match(&decimal(status)))
+        };
         let audit_wanted = match state.controls.audit_engine {
             AuditEngine::On => true,
             AuditEngine::Off => false,
-            AuditEngine::RelevantOnly => audited || enforced || relevant || work_spent,
+            AuditEngine::RelevantOnly => audited || enforced || work_spent || relevant(),
         };
         Report {
             inbound_score: score([b"blocking_inbound_anomaly_score", b"anomaly_score"]),

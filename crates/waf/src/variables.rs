@@ -25,11 +25,14 @@ use portcullis_seclang::vocabulary::Variable;
 
 use crate::{
     ir::{Exclusion, RuleId, RuleSet, Selector, Target},
-    state::{Controls, State, Value, decimal},
+    state::{Controls, Member, State, Value, decimal},
 };
 
 /// Receives the members of a collection: name, value.
 pub(crate) type Visit<'a> = dyn FnMut(&Value, &Value) + 'a;
+
+/// Members as the transaction keeps them, in two pieces: those of the head and those of the body.
+pub(crate) type Kept = for<'a> fn(&'a State) -> [&'a [Member]; 2];
 
 /// Finds a member by name, case ignored; its name as kept, and its value.
 pub(crate) type Find = for<'a> fn(&'a State, &[u8]) -> Option<(Held<'a>, Held<'a>)>;
@@ -39,7 +42,11 @@ pub(crate) type Find = for<'a> fn(&'a State, &[u8]) -> Option<(Held<'a>, Held<'a
 pub(crate) enum Meaning {
     /// One value, or none at this time.
     Single(fn(&State) -> Option<Value>),
-    /// Any number of named values.
+    /// Any number of named values that the transaction keeps.
+    Members(Kept),
+    /// The names of such values, each under itself: `ARGS_NAMES:q` has the value `q`.
+    Names(Kept),
+    /// Any number of named values that are made when they are asked for.
     Collection(fn(&State, &mut Visit<'_>)),
     /// Named values with a quick way to one of them.
     Store(fn(&State, &mut Visit<'_>), Find),
@@ -111,6 +118,16 @@ pub(crate) fn visit(
                 show(None, &value);
             }
         }
+        (Meaning::Members(kept), selector) => {
+            for member in kept(state).into_iter().flatten().filter(|member| selects(selector, &member.name)) {
+                show(Some(&member.name), &member.value);
+            }
+        }
+        (Meaning::Names(kept), selector) => {
+            for member in kept(state).into_iter().flatten().filter(|member| selects(selector, &member.name)) {
+                show(Some(&member.name), &member.name);
+            }
+        }
         (Meaning::Collection(each) | Meaning::Store(each, _), None) => {
             each(state, &mut |name, value| show(Some(name), value));
         }
@@ -139,11 +156,21 @@ pub(crate) fn visit(
     }
 }
 
+fn selects(selector: &Option<Selector>, member: &[u8]) -> bool {
+    selector.as_ref().is_none_or(|selector| selector.covers(member))
+}
+
 /// The first value of a variable, for macros.
 pub(crate) fn first<'a>(state: &'a State, variable: Variable, member: Option<&[u8]>) -> Option<Held<'a>> {
     match (meaning(variable), member) {
         (Meaning::Single(value), _) => value(state).map(Held::Made),
         (Meaning::Store(_, find), Some(member)) => find(state, member).map(|(_, value)| value),
+        (Meaning::Members(kept), wanted) => {
+            first_of(kept(state), wanted).map(|member| Held::Kept(&member.value))
+        }
+        (Meaning::Names(kept), wanted) => {
+            first_of(kept(state), wanted).map(|member| Held::Kept(&member.name))
+        }
         (Meaning::Collection(each) | Meaning::Store(each, _), member) => {
             let mut found = None;
             each(state, &mut |name, value| {
@@ -155,6 +182,11 @@ pub(crate) fn first<'a>(state: &'a State, variable: Variable, member: Option<&[u
         }
         (Meaning::Refused(..), _) => None,
     }
+}
+
+fn first_of<'a>(members: [&'a [Member]; 2], wanted: Option<&[u8]>) -> Option<&'a Member> {
+    let is_wanted = |member: &&Member| wanted.is_none_or(|wanted| wanted.eq_ignore_ascii_case(&member.name));
+    members.into_iter().flatten().find(is_wanted)
 }
 
 /// A value that the state keeps, or one that was made to be looked at.

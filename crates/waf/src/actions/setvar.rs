@@ -8,7 +8,7 @@ use super::{Lowered, argument, wrong};
 use crate::{
     collections::Kind,
     compile::Compiler,
-    ir::{Operation, SetVar, Store, Template},
+    ir::{Operation, Part, SetVar, Store, Template},
     reference::{Texts, expand, expanded_apart},
     state::{State, Value, decimal, number},
 };
@@ -73,15 +73,19 @@ pub(super) fn split_name(place: &[u8]) -> Option<(Store, Template)> {
 pub(crate) fn run(state: &mut State, set_var: &SetVar, room: &mut Texts) {
     let name = expanded_apart(state, &set_var.name, &mut room.name);
     // A text that is no number counts as 0 (trap 13: v3).
-    let mut by = |amount: &Template| match set_var.amount.map(usize::from) {
+    let by = |amount: &Template, room: &mut Vec<u8>| match set_var.amount.map(usize::from) {
         Some(of) => state.tx.find_known(Some(of), b"").map_or(0, |member| number(&member.value)),
-        None => number(expanded_apart(state, amount, &mut room.value)),
+        None => number(expanded_apart(state, amount, room)),
     };
     let change = match &set_var.operation {
         Operation::Unset => Change::Unset,
-        Operation::Set(value) => Change::Set(expand(state, value)),
-        Operation::Add(amount) => Change::Add(by(amount)),
-        Operation::Subtract(amount) => Change::Subtract(by(amount)),
+        Operation::Set(value) => Change::Set(match value.parts.as_slice() {
+            // One that is there already is shared, not copied.
+            [Part::Macro { .. }] => expand(state, value),
+            _ => Value::from(expanded_apart(state, value, &mut room.value)),
+        }),
+        Operation::Add(amount) => Change::Add(by(amount, &mut room.value)),
+        Operation::Subtract(amount) => Change::Subtract(by(amount, &mut room.value)),
     };
     match (set_var.store, change) {
         (Store::Tx, change) => {

@@ -8,6 +8,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use portcullis_seclang::vocabulary::Variable;
 
 use super::{
+    gate,
     profile::Profile,
     quiet::Observers,
     sift::{self, Automata, REQUEST, RESPONSE, Wanted},
@@ -89,6 +90,8 @@ pub(super) fn of_variant(program: &Arc<Program>, variant: &Variant, known: &[&Pl
 struct Rests {
     /// Numbers of variables of `TX`.
     numbers: Vec<u16>,
+    /// On some that have no number.
+    others: bool,
     /// On all of them.
     all: bool,
 }
@@ -249,6 +252,8 @@ impl<'a> Forecast<'a> {
             }
             if rests.all {
                 plan.readers.push(at);
+            } else if rests.others {
+                plan.readers_of_others.push(at);
             }
             let controls = rule
                 .links
@@ -263,7 +268,11 @@ impl<'a> Forecast<'a> {
                 _ => None,
             };
             let skips = rule.skip.is_some();
-            plan.steps.push(Planned { rule: id, position, course, expected, skips, lands, controls });
+            let gates = match course {
+                Course::Ahead(_) => Box::default(),
+                Course::Asleep | Course::Run => gate::gates(rule, &self.observers, &program.rules),
+            };
+            plan.steps.push(Planned { rule: id, position, course, expected, skips, lands, controls, gates });
         }
         self.watch(&mut plan, watches)?;
         Some(plan)
@@ -388,6 +397,10 @@ impl<'a> Forecast<'a> {
         for target in &link.targets {
             match (target.variable, &target.selector) {
                 (Variable::Tx, Some(Selector::Name(name))) => self.number(name, rests),
+                (Variable::Tx, Some(Selector::Regex(_))) if target.numbers.is_some() => {
+                    rests.numbers.extend(target.numbers.iter().flat_map(|numbers| numbers.iter()));
+                    rests.others = true;
+                }
                 (Variable::Tx, _) => rests.all = true,
                 _ => return false,
             }

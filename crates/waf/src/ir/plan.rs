@@ -4,7 +4,7 @@
 //! and what they do then. It is a forecast, never an assumption: a rule that rests on a variable which the request changed is evaluated,
 //! and when rules are skipped or removed that the plan counts on, the phase goes on without it.
 
-use super::{RuleId, RuleSet, Sieve, Timeline};
+use super::{Gate, RuleId, RuleSet, Sieve, Timeline};
 use crate::{
     state::{Match, Value},
     transaction::MatchedRule,
@@ -50,6 +50,8 @@ pub(crate) struct PhasePlan {
     pub(crate) dependents: Vec<Vec<u16>>,
     /// Steps that rest on all of `TX`.
     pub(crate) readers: Vec<u16>,
+    /// Steps that rest on variables of `TX` without a number, whichever they are.
+    pub(crate) readers_of_others: Vec<u16>,
     /// Steps that are awake only if all of their parts are.
     pub(crate) in_parts: Vec<InParts>,
     /// Steps that sleep through matches which nobody but a report with values could tell.
@@ -79,6 +81,8 @@ pub(crate) struct Planned {
     pub(crate) lands: Option<usize>,
     /// Whether it may remove rules or targets.
     pub(crate) controls: bool,
+    /// If one of them is shut, the rule does not match.
+    pub(crate) gates: Box<[Gate]>,
 }
 
 impl PhasePlan {

@@ -144,6 +144,13 @@ pub(crate) struct Source<const W: usize> {
     pub(crate) named: ByName<Kind<W>>,
 }
 
+impl<const W: usize> Source<W> {
+    /// Rules that look at members of a name.
+    pub(crate) fn kind(&self, name: &[u8]) -> &Kind<W> {
+        self.named.find(name).unwrap_or(&self.others)
+    }
+}
+
 /// Values that the same rules look at.
 #[derive(Clone, Debug)]
 pub(crate) struct Kind<const W: usize> {

@@ -29,7 +29,7 @@ pub(crate) struct Run {
     /// `skipAfter` waits for its marker, into later phases if need be (trap 34: v3 and Coraza).
     pub(crate) skipping_to: Option<MarkerId>,
     /// How far the plan carries, if there is one.
-    pub(crate) forecast: Planned,
+    pub(crate) forecast: Box<Planned>,
     /// What happens to a request that has used up its work.
     pub(crate) when_spent: WhenSpent,
     /// Whether one has.
@@ -40,7 +40,7 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn new(state: State, mode: Mode) -> Self {
         Self {
-            forecast: Planned::new(state.tx.plan().is_some()),
+            forecast: Planned::take(state.tx.plan().is_some()),
             matched: Matches::of(state.tx.plan().cloned()),
             state,
             variant: None,
@@ -71,6 +71,7 @@ impl Run {
 
     /// What matched, what was decided, whether that was enforced, whether a match asked for the audit log.
     pub(crate) fn outcome(self) -> (State, Matches, Option<Intervention>, bool, bool) {
+        self.forecast.put_back();
         (self.state, self.matched, self.intervention, self.enforced, self.audited)
     }
 

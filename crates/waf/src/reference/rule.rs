@@ -95,8 +95,9 @@ impl Run {
             let argument =
                 test.argument.as_ref().map(|template| expanded(&self.state, template, &mut room.argument));
             self.state.work.charge_value(form.len(), test.operate.weight());
-            let hit_it = test.operate.evaluate(&form, argument, false, &mut found);
-            let tested = Tested { hit: hit_it, found, with_groups: false };
+            let with_groups = link.capture;
+            let hit_it = test.operate.evaluate(&form, argument, with_groups, &mut found);
+            let tested = Tested { hit: hit_it, found, with_groups };
             matched |= self.form(rule, link, (test, target), (hit.member.clone(), form, tested), room);
         }
         matched
@@ -244,6 +245,9 @@ fn search(
     known: Option<&[Sighting]>,
     room: &mut Room,
 ) {
+    if known.is_some_and(|known| !known.iter().any(|sighting| sighting.reaches(target.variable))) {
+        return;
+    }
     let Room { hits, argument, buffers, .. } = room;
     let argument = test.argument.as_ref().map(|template| expanded(state, template, argument));
     let context = Context { unicode_map: state.program.settings().unicode_map.as_ref() };
@@ -285,7 +289,9 @@ fn search(
         let behind_a_match = test.argument.is_some() && !hits.is_empty();
         if behind_a_match || link.multi_match {
             let chain = link.transformations.as_slice();
-            if behind_a_match || buffers.any_form(chain, value, &context, |form| tell(form, false).is_some())
+            if behind_a_match
+                || sighting.is_some()
+                || buffers.any_form(chain, value, &context, |form| tell(form, false).is_some())
             {
                 hits.push(Hit { member: member.cloned(), value: Value::clone(value), decided: None });
             }

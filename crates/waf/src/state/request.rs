@@ -25,6 +25,12 @@ pub(crate) struct Request {
     pub(crate) protocol: Value,
     pub(crate) line: Value,
     pub(crate) headers: Vec<Member>,
+    /// Lengths of their names, a bit each, the last one for all that are longer.
+    name_lengths: u64,
+    /// Position of the first `Content-Type`.
+    content_type: Option<usize>,
+    /// There are several, with different values.
+    pub(crate) content_types_differ: bool,
     pub(crate) cookies: Vec<Member>,
     pub(crate) args: Vec<Member>,
     pub(crate) server_name: Value,
@@ -69,24 +75,21 @@ impl Request {
         request.read_target(&copy, target, separator, limits);
         for field in head.headers {
             let (name, value) = (rest.take(field.name.len()), rest.take(field.value.len()));
-            request.headers.push(Member { name: Value::part(&copy, name), value: Value::part(&copy, value) });
+            request.name_lengths |= length_bit(name);
             request.read_field(&copy, name, value);
+            request.headers.push(Member { name: Value::part(&copy, name), value: Value::part(&copy, value) });
         }
         request
     }
 
-    /// The first value of a header field.
-    pub(crate) fn header(&self, name: &[u8]) -> Option<&Value> {
-        self.headers.iter().find(|member| member.name.eq_ignore_ascii_case(name)).map(|member| &member.value)
+    /// The first `Content-Type`.
+    pub(crate) fn content_type(&self) -> Option<&Value> {
+        self.content_type.and_then(|at| self.headers.get(at)).map(|member| &member.value)
     }
 
-    /// Whether a header field is there several times, with different values.
-    pub(crate) fn disagrees_on(&self, name: &[u8]) -> bool {
-        let first = self.header(name);
-        self.headers
-            .iter()
-            .filter(|member| member.name.eq_ignore_ascii_case(name))
-            .any(|member| first.is_some_and(|first| *first != member.value))
+    /// Whether a header field may be there: none is whose name has this length, if not.
+    pub(crate) fn may_have(&self, name: &[u8]) -> bool {
+        self.name_lengths & length_bit(name) != 0
     }
 
     fn read_target(&mut self, copy: &Bytes, target: &[u8], separator: u8, limits: &Limits) {
@@ -109,11 +112,19 @@ impl Request {
     }
 
     fn read_field(&mut self, copy: &Bytes, name: &[u8], value: &[u8]) {
+        // Few names have the length of one of these.
+        if !matches!(name.len(), 4 | 6 | 12 | 13) {
+            return;
+        }
         if name.eq_ignore_ascii_case(b"cookie") {
             self.cookies.extend(cookies(value).map(|(name, value)| Member {
                 name: Value::part(copy, name),
                 value: Value::part(copy, value),
             }));
+        } else if name.eq_ignore_ascii_case(b"content-type") {
+            self.content_types_differ |= self.content_type().is_some_and(|first| **first != *value);
+            // This one is the next to be kept.
+            self.content_type.get_or_insert(self.headers.len());
         } else if name.eq_ignore_ascii_case(b"host") {
             self.server_name = Value::part(copy, without_port(value));
         } else if name.eq_ignore_ascii_case(b"authorization") {
@@ -125,6 +136,10 @@ impl Request {
             }
         }
     }
+}
+
+fn length_bit(name: &[u8]) -> u64 {
+    1 << name.len().min(63)
 }
 
 /// What is left of a buffer.
@@ -270,6 +285,32 @@ mod tests {
             .map(|cookie| format!("{}={}", text(&cookie.name), text(&cookie.value)))
             .collect();
         assert_eq!(found, ["a=1", "b=x=y ", "c =", "d=\"q\"", "a=2"]);
+    }
+
+    #[test]
+    fn the_first_content_type_counts_and_another_is_noticed() {
+        let read = |values: &[&'static [u8]]| {
+            let fields = values.iter().map(|value| Header { name: b"content-Type", value });
+            let headers: Vec<_> =
+                [Header { name: b"x-content-ty", value: b"a" }].into_iter().chain(fields).collect();
+            let head =
+                RequestHead { method: b"POST", target: b"/", protocol: b"HTTP/1.1", headers: &headers };
+            let request = Request::read(&head, b'&', &Limits::default());
+            (request.content_type().map(text), request.content_types_differ)
+        };
+        assert_eq!(read(&[]), (None, false));
+        assert_eq!(read(&[b"text/xml"]), (Some("text/xml".to_owned()), false));
+        assert_eq!(read(&[b"text/xml", b"text/xml"]), (Some("text/xml".to_owned()), false));
+        assert_eq!(read(&[b"text/xml", b"text/xml", b"text/html"]), (Some("text/xml".to_owned()), true));
+    }
+
+    #[test]
+    fn a_field_is_looked_for_by_the_length_of_its_name() {
+        let headers = [Header { name: b"Host", value: b"a" }, Header { name: &[b'x'; 90], value: b"a" }];
+        let head = RequestHead { method: b"GET", target: b"/", protocol: b"HTTP/1.1", headers: &headers };
+        let request = Request::read(&head, b'&', &Limits::default());
+        assert!(request.may_have(b"HOST") && request.may_have(&[b'x'; 90]) && request.may_have(&[b'x'; 63]));
+        assert!(!request.may_have(b"") && !request.may_have(b"Cookie") && !request.may_have(&[b'x'; 62]));
     }
 
     #[test]

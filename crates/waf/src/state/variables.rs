@@ -16,9 +16,12 @@ use hashbrown::HashTable;
 
 use super::{Member, Value};
 use crate::{
-    ir::{Moment, Plan, Program, Timeline},
+    ir::{Moment, Plan, Program, Timeline, lower},
     limits,
 };
+
+/// Variables for which there is room from the first on.
+const USUAL: usize = 24;
 
 #[derive(Debug, Default)]
 pub(crate) struct Variables {
@@ -293,6 +296,10 @@ impl Variables {
             self.close_gaps();
         }
         self.place(&kept, self.kept.len());
+        if self.kept.capacity() == 0 {
+            self.kept.reserve(USUAL);
+            self.touched.numbers.reserve(USUAL);
+        }
         self.kept.push(kept);
     }
 
@@ -333,15 +340,6 @@ fn hash(name: &[u8]) -> u64 {
     state.finish()
 }
 
-/// Eight bytes in lower case at once: the high bit of a byte tells that it is an upper case letter, and a quarter of it is the difference.
-fn lower(bytes: u64) -> u64 {
-    const EACH: u64 = 0x0101_0101_0101_0101;
-    let low = bytes & (0x7f * EACH);
-    let from_a = low + (0x80 - u64::from(b'A')) * EACH;
-    let beyond_z = low + (0x7f - u64::from(b'Z')) * EACH;
-    bytes | ((from_a ^ beyond_z) & !bytes & (0x80 * EACH)) >> 2
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -359,16 +357,6 @@ mod tests {
         assert_eq!((&*member.name, &*member.value), (&b"Score"[..], &b"2"[..]));
         variables.unset(None, b"SCORE");
         assert!(variables.find(b"Score").is_none());
-    }
-
-    #[test]
-    fn letters_alone_are_folded() {
-        let bytes: Vec<u8> = (0..=255).collect();
-        for eight in bytes.as_chunks::<8>().0 {
-            let mut expected = *eight;
-            expected.make_ascii_lowercase();
-            assert_eq!(lower(u64::from_le_bytes(*eight)), u64::from_le_bytes(expected));
-        }
     }
 
     #[test]

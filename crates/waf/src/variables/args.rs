@@ -4,31 +4,18 @@ use portcullis_seclang::vocabulary::Variable as V;
 
 use super::{
     Line,
-    Meaning::{Collection, Single},
+    Meaning::{Members, Names, Single},
     line,
-    request::{members, names},
 };
 use crate::state::{decimal, flag};
 
 pub(super) const LINES: &[Line] = &[
-    line(
-        V::Args,
-        Collection(|state, visit| {
-            members(&state.request.args, visit);
-            members(&state.body.args, visit);
-        }),
-    ),
-    line(
-        V::ArgsNames,
-        Collection(|state, visit| {
-            names(&state.request.args, visit);
-            names(&state.body.args, visit);
-        }),
-    ),
-    line(V::ArgsGet, Collection(|state, visit| members(&state.request.args, visit))),
-    line(V::ArgsGetNames, Collection(|state, visit| names(&state.request.args, visit))),
-    line(V::ArgsPost, Collection(|state, visit| members(&state.body.args, visit))),
-    line(V::ArgsPostNames, Collection(|state, visit| names(&state.body.args, visit))),
+    line(V::Args, Members(|state| [&state.request.args, &state.body.args])),
+    line(V::ArgsNames, Names(|state| [&state.request.args, &state.body.args])),
+    line(V::ArgsGet, Members(|state| [&state.request.args, &[]])),
+    line(V::ArgsGetNames, Names(|state| [&state.request.args, &[]])),
+    line(V::ArgsPost, Members(|state| [&[], &state.body.args])),
+    line(V::ArgsPostNames, Names(|state| [&[], &state.body.args])),
     // Names and values (trap 48).
     line(
         V::ArgsCombinedSize,

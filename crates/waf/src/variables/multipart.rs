@@ -5,17 +5,16 @@ use portcullis_seclang::vocabulary::Variable as V;
 
 use super::{
     Line,
-    Meaning::{Collection, Refused, Single},
+    Meaning::{Collection, Members, Names, Refused, Single},
     line,
-    request::{members, names},
 };
 use crate::state::{State, Value, decimal, flag};
 
 pub(super) const LINES: &[Line] = &[
     // FILES is the client's file name, FILES_NAMES the field's (trap 45).
-    line(V::Files, Collection(|state, visit| members(&state.body.files, visit))),
-    line(V::FilesNames, Collection(|state, visit| names(&state.body.contents, visit))),
-    line(V::FilesTmpContent, Collection(|state, visit| members(&state.body.contents, visit))),
+    line(V::Files, Members(|state| [&[], &state.body.files])),
+    line(V::FilesNames, Names(|state| [&[], &state.body.contents])),
+    line(V::FilesTmpContent, Members(|state| [&[], &state.body.contents])),
     line(
         V::FilesSizes,
         Collection(|state, visit| {
@@ -33,9 +32,9 @@ pub(super) const LINES: &[Line] = &[
         V::FilesTmpnames,
         Refused("uploads are inspected in memory, there are no temporary files", "use FILES_TMP_CONTENT"),
     ),
-    line(V::MultipartPartHeaders, Collection(|state, visit| members(&state.body.part_headers, visit))),
-    line(V::MultipartFilename, Collection(|state, visit| members(&state.body.files, visit))),
-    line(V::MultipartName, Collection(|state, visit| names(&state.body.contents, visit))),
+    line(V::MultipartPartHeaders, Members(|state| [&[], &state.body.part_headers])),
+    line(V::MultipartFilename, Members(|state| [&[], &state.body.files])),
+    line(V::MultipartName, Names(|state| [&[], &state.body.contents])),
     line(V::MultipartBoundaryQuoted, Single(|state| is(state, |flags| flags.boundary_quoted))),
     line(V::MultipartBoundaryWhitespace, Single(|state| is(state, |flags| flags.boundary_whitespace))),
     line(V::MultipartCrlfLfLines, Single(|state| is(state, |flags| flags.crlf_lf_lines))),

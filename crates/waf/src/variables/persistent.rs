@@ -4,9 +4,8 @@ use portcullis_seclang::vocabulary::Variable as V;
 
 use super::{
     Held, Line,
-    Meaning::{Collection, Single, Store},
+    Meaning::{Members, Single, Store},
     Visit, line,
-    request::members,
 };
 use crate::{
     collections::Kind,
@@ -22,7 +21,7 @@ pub(super) const LINES: &[Line] = &[
     line(V::Sessionid, Single(|state| state.opened(Kind::Session).cloned())),
     line(V::Userid, Single(|state| state.opened(Kind::User).cloned())),
     // Empty until `@geoLookup` has found something.
-    line(V::Geo, Collection(|state, visit| members(&state.geo, visit))),
+    line(V::Geo, Members(|state| [&state.geo, &[]])),
 ];
 
 /// Members that ModSecurity v2 keeps by itself. Nothing keeps them here, so a rule that asks for one is refused.

@@ -4,11 +4,10 @@ use portcullis_seclang::vocabulary::Variable as V;
 
 use super::{
     Line,
-    Meaning::{Collection, Refused, Single},
+    Meaning::{Members, Names, Refused, Single},
     line,
-    request::{members, names},
 };
-use crate::state::{Value, decimal, flag};
+use crate::state::{Member, State, Value, decimal, flag};
 
 pub(super) const LINES: &[Line] = &[
     line(V::ResponseStatus, Single(|state| Some(Value::clone(&state.response.head.as_ref()?.status)))),
@@ -27,18 +26,8 @@ pub(super) const LINES: &[Line] = &[
         Single(|state| Some(Value::clone(&state.response.head.as_ref()?.content_type))),
     ),
     line(V::ResponseContentLength, Single(|state| Some(decimal(state.response.body.as_ref()?.len())))),
-    line(
-        V::ResponseHeaders,
-        Collection(|state, visit| {
-            members(state.response.head.as_ref().map_or(&[], |head| &head.headers), visit);
-        }),
-    ),
-    line(
-        V::ResponseHeadersNames,
-        Collection(|state, visit| {
-            names(state.response.head.as_ref().map_or(&[], |head| &head.headers), visit);
-        }),
-    ),
+    line(V::ResponseHeaders, Members(|state| [headers(state), &[]])),
+    line(V::ResponseHeadersNames, Names(|state| [headers(state), &[]])),
     line(V::ResponseBody, Single(|state| state.response.body.clone())),
     line(V::OutboundDataError, Single(|state| Some(flag(state.response.beyond_limit)))),
     line(
@@ -46,3 +35,7 @@ pub(super) const LINES: &[Line] = &[
         Refused("the answer is inspected whole, there is no stream of it", "use RESPONSE_BODY"),
     ),
 ];
+
+fn headers(state: &State) -> &[Member] {
+    state.response.head.as_ref().map_or(&[], |head| &head.headers)
+}

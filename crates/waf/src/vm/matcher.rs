@@ -78,8 +78,18 @@ fn sift_all<const W: usize>(
                     sifter.value(source, &source.others, &[], &value);
                 }
             }
+            Meaning::Members(kept) => {
+                for member in kept(state).into_iter().flatten() {
+                    sifter.value(source, source.kind(&member.name), &member.name, &member.value);
+                }
+            }
+            Meaning::Names(kept) => {
+                for member in kept(state).into_iter().flatten() {
+                    sifter.value(source, source.kind(&member.name), &member.name, &member.name);
+                }
+            }
             Meaning::Collection(each) | Meaning::Store(each, _) => each(state, &mut |name, value| {
-                sifter.value(source, source.named.find(name).unwrap_or(&source.others), name, value);
+                sifter.value(source, source.kind(name), name, value);
             }),
             Meaning::Refused(..) => {}
         }
@@ -178,7 +188,7 @@ impl<const W: usize> Sifter<'_, '_, W> {
         }
         let mut left = without(&hit, &phrased);
         while let Some(bit) = pop(&mut woken) {
-            if shown.is_none_or(|shown| shown(bit)) && !self.spare(bit, &mut left) {
+            if shown.is_none_or(|shown| shown(bit)) && !self.spare(bit, place, &mut left) {
                 self.woken(bit, place);
             }
         }
@@ -186,7 +196,7 @@ impl<const W: usize> Sifter<'_, '_, W> {
     }
 
     /// Wakes a rule that matches for certain and skips others: they need not be looked for. False if it is no such rule.
-    fn spare(&mut self, bit: usize, left: &mut Rules<W>) -> bool {
+    fn spare(&mut self, bit: usize, place: &Place<'_, W>, left: &mut Rules<W>) -> bool {
         let Some(sifted) = self.mesh.rules.get(bit).filter(|sifted| !sifted.spares.is_empty()) else {
             return false;
         };
@@ -200,9 +210,10 @@ impl<const W: usize> Sifter<'_, '_, W> {
             }
         }
         let Sifted { phase, step, link, part, .. } = *sifted;
+        let reaches = place.source.reaches;
         (self.wake)(&Woken {
             part,
-            sighted: Sighted { phase, step, link, found: sightings::Found::Single, decided: true },
+            sighted: Sighted { phase, step, link, found: sightings::Found::Single, reaches, decided: true },
         });
         true
     }
@@ -299,6 +310,7 @@ impl<const W: usize> Sifter<'_, '_, W> {
                 step: sifted.step,
                 link: sifted.link,
                 found,
+                reaches: place.source.reaches,
                 decided: false,
             },
         });

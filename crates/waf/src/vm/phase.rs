@@ -2,12 +2,17 @@
 //!
 //! Invariant: up to the step at hand, what the transaction holds is what it would hold if every rule had been evaluated.
 
+use std::cell::Cell;
+
 use super::{
     matcher, scratch,
     sightings::{Seen, Sightings},
 };
 use crate::{
-    ir::{Course, Disruption, Moment, PhasePlan, Plan, RuleId, Skip, insert, sieve::When},
+    ir::{
+        Course, Disruption, Moment, PhasePlan, Plan, Planned as Step, RuleId, Skip, insert, is_cut_down,
+        sieve::When,
+    },
     reference::Run,
     state::{Last, Variables},
     transaction::Mode,
@@ -15,7 +20,7 @@ use crate::{
 };
 
 /// Where a transaction stands with respect to its plan.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Planned {
     /// The phase that is due; 0 when the plan no longer holds.
     due: u8,
@@ -37,18 +42,28 @@ pub(crate) struct Planned {
     done: usize,
 }
 
+thread_local! {
+    static KEPT: Cell<Option<Box<Planned>>> = const { Cell::new(None) };
+}
+
+/// Steps that match for certain for which room is kept from one transaction to the next.
+const MOST_KEPT: usize = 64;
+
 impl Planned {
-    pub(crate) fn new(planned: bool) -> Self {
-        Self {
-            due: u8::from(planned),
-            noted: (0, false),
-            woken: Default::default(),
-            certain: Vec::new(),
-            seen: Seen::default(),
-            sightings: Sightings::default(),
-            awake: Vec::new(),
-            open: Vec::new(),
-            done: 0,
+    /// For a transaction that has a plan or not.
+    pub(crate) fn take(planned: bool) -> Box<Self> {
+        let mut forecast = KEPT.take().unwrap_or_default();
+        forecast.due = u8::from(planned);
+        forecast
+    }
+
+    /// Gives the room back that a transaction had, for the next one of this thread.
+    pub(crate) fn put_back(mut self: Box<Self>) {
+        self.woken.iter_mut().for_each(Vec::clear);
+        self.certain.clear();
+        self.sightings.clear();
+        if self.seen.clear() && self.certain.capacity() <= MOST_KEPT {
+            KEPT.set(Some(self));
         }
     }
 
@@ -98,6 +113,9 @@ impl Planned {
             }
         }
         plan.readers.iter().for_each(|step| self.reopen(*step));
+        if self.noted.1 && !others {
+            plan.readers_of_others.iter().for_each(|step| self.reopen(*step));
+        }
     }
 
     /// Rules are evaluated, whatever the plan says of them.
@@ -116,9 +134,8 @@ impl Planned {
     fn leave_out(&mut self, plan: &PhasePlan, at: usize, lands: usize, tx: &mut Variables) -> Option<usize> {
         let end = plan.steps.partition_point(|step| step.position < lands);
         let left_out = plan.steps.get(at + 1..end)?;
-        let leads_on = |step: &crate::ir::Planned| {
-            step.expected && step.skips && step.lands.is_none_or(|further| further > lands)
-        };
+        let leads_on =
+            |step: &Step| step.expected && step.skips && step.lands.is_none_or(|further| further > lands);
         if left_out.iter().any(leads_on) {
             return None;
         }
@@ -185,6 +202,9 @@ impl Run {
         while let Some(at) = self.forecast.next(from) {
             from = at + 1;
             let Some(step) = phase_plan.steps.get(at) else { break };
+            if !step.gates.is_empty() && self.is_shut(rules, phase, at, step) {
+                continue;
+            }
             self.catch_up(phase_plan, phase, at);
             if self.forecast.is_open(at) {
                 pin(&step.course, &mut self.state.tx);
@@ -246,6 +266,15 @@ impl Run {
         self.catch_up(phase_plan, phase, phase_plan.steps.len());
     }
 
+    /// Whether a step can be told not to match without being evaluated.
+    fn is_shut(&self, rules: Rules<'_>, phase: u8, at: usize, step: &Step) -> bool {
+        let Some(rule) = rules.rule(step.rule) else { return false };
+        !self.keeps_values
+            && !self.forecast.is_certain(phase, at)
+            && step.gates.iter().any(|gate| gate.is_shut(rule, &self.state))
+            && !is_cut_down(&self.state.controls, step.rule)
+    }
+
     /// Goes on without the plan.
     pub(crate) fn abandon(&mut self) {
         self.forecast.due = 0;
@@ -268,7 +297,7 @@ impl Run {
             4 => (&plan.response, When::Body),
             _ => return,
         };
-        let Planned { woken, certain, seen, .. } = &mut self.forecast;
+        let Planned { woken, certain, seen, .. } = &mut *self.forecast;
         let mut scratch = scratch::take();
         matcher::sift(sieve, &self.state, when, &mut scratch, &mut |matcher::Woken { part, sighted }| {
             let (phase, part) = (sighted.phase, *part);

@@ -1,5 +1,7 @@
 //! Which values may match which links: what the sifter saw is not looked for again in all the others.
 
+use portcullis_seclang::vocabulary::Variable;
+
 /// Where a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Where {
@@ -28,6 +30,8 @@ pub(crate) struct Sighting {
     step: u16,
     link: u16,
     whereabouts: Where,
+    /// Variables that it belongs to.
+    reaches: &'static [Variable],
     decided: bool,
 }
 
@@ -35,6 +39,11 @@ impl Sighting {
     /// Whether the operator does not hit for certain: a match of a rule that negates it.
     pub(crate) fn is_decided(&self) -> bool {
         self.decided
+    }
+
+    /// Whether this is a sighting of a value of a variable.
+    pub(crate) fn reaches(&self, variable: Variable) -> bool {
+        self.reaches.contains(&variable)
     }
 
     /// Whether this is a sighting of a value.
@@ -53,6 +62,8 @@ pub(crate) struct Sighted<'a> {
     pub(crate) step: u16,
     pub(crate) link: usize,
     pub(crate) found: Found<'a>,
+    /// Variables that the value belongs to.
+    pub(crate) reaches: &'static [Variable],
     /// See [`Sighting::is_decided`]. The rule looks at nothing else.
     pub(crate) decided: bool,
 }
@@ -74,7 +85,7 @@ pub(crate) struct Seen {
 impl Seen {
     /// Notes a value. `value` is absent if it will not be where it is.
     pub(crate) fn note(&mut self, sighted: &Sighted<'_>) {
-        let Sighted { phase, step, decided, .. } = *sighted;
+        let Sighted { phase, step, reaches, decided, .. } = *sighted;
         let link = u16::try_from(sighted.link).unwrap_or(u16::MAX);
         let whereabouts = match sighted.found {
             Found::Member(value) => Where::At(value.as_ptr().addr(), value.len()),
@@ -85,10 +96,17 @@ impl Seen {
             self.all.reserve(USUAL);
         }
         if self.all.len() < MOST {
-            self.all.push(Sighting { phase, step, link, whereabouts, decided });
+            self.all.push(Sighting { phase, step, link, whereabouts, reaches, decided });
         } else {
             self.overflowed = true;
         }
+    }
+
+    /// Forgets all of them. False if so many were kept that their room is better given up.
+    pub(crate) fn clear(&mut self) -> bool {
+        self.all.clear();
+        self.overflowed = false;
+        self.all.capacity() <= USUAL * 8
     }
 
     /// Puts the sightings of a step into `out`. False if they are not known.
@@ -111,6 +129,10 @@ pub(crate) struct Sightings {
 }
 
 impl Sightings {
+    pub(crate) fn clear(&mut self) {
+        self.own.clear();
+    }
+
     /// Those of a link; nothing if it was not looked for.
     pub(crate) fn of(&self, link: usize) -> Option<&[Sighting]> {
         let is_of = |seen: &Sighting| usize::from(seen.link).cmp(&link);
@@ -125,7 +147,7 @@ mod tests {
     use super::*;
 
     fn sighted(phase: u8, step: u16, link: usize, found: Found<'_>) -> Sighted<'_> {
-        Sighted { phase, step, link, found, decided: false }
+        Sighted { phase, step, link, found, reaches: &[Variable::Args], decided: false }
     }
 
     #[test]
@@ -141,6 +163,7 @@ mod tests {
         assert!(own[0].is_of(true, &one) && !own[0].is_of(true, &other) && !own[0].is_of(false, &one));
         assert!(seen.of_step(2, 8, &mut sightings));
         let own = sightings.of(0).unwrap();
+        assert!(own[0].reaches(Variable::Args) && !own[0].reaches(Variable::ArgsNames));
         assert!(own[0].is_of(false, &other) && !own[0].is_of(true, &other));
         assert!(!seen.of_step(1, 7, &mut sightings));
     }
