@@ -373,6 +373,8 @@ pub struct Waf {
     pub inspect_responses: bool,
     /// Most work that the engine does for one request; unbounded without.
     pub work_budget: Option<WorkBudget>,
+    /// Whether each thread remembers what values that come again match.
+    pub verdict_cache: bool,
 }
 
 /// Most work that the engine does for one request.

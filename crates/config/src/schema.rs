@@ -520,6 +520,13 @@ pub const KEYS: &[Key] = {
             Default("\"refuse\""),
             "what happens to a request that needs more",
         ),
+        key(
+            "waf",
+            "verdict_cache",
+            Flag,
+            Default("true"),
+            "whether rules remember header fields and names that come again",
+        ),
         key("log", "access", WordOrPath(SINKS), Default("\"stdout\""), "one line for each request"),
         key("log", "audit", WordOrPath(SINKS), Default("\"stdout\""), "one event for each refusal"),
         key(

@@ -280,6 +280,7 @@ const CASES: &[Case] = &[
         c.waf.include_after == ["/b.conf", "/etc/p/c.conf"]
     }),
     ("waf.inspect_responses", "false", |c| !c.waf.inspect_responses),
+    ("waf.verdict_cache", "false", |c| !c.waf.verdict_cache),
     ("waf.work_budget", "5", |c| c.waf.work_budget.is_some_and(|budget| budget.units == 5)),
     ("waf.work_spent", "\"detect\"", |c| {
         c.waf.work_budget.is_some_and(|budget| budget.action == WorkSpent::Detect)

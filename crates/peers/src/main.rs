@@ -1,5 +1,5 @@
-//! The driver of our engine: `portcullis-peer RULES CORPUS [plain]`. With `plain` every rule asks every value: the oracle that the
-//! compiled engine is compared with.
+//! The driver of our engine: `portcullis-peer RULES CORPUS [plain|remembering]`. With `plain` every rule asks every value: the oracle that
+//! the compiled engine is compared with. With `remembering` values that come again are remembered.
 
 use std::process::ExitCode;
 
@@ -8,13 +8,18 @@ use portcullis_waf::{Engine, Options};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (rules, corpus, engine) = match arguments.as_slice() {
-        [rules, corpus] => (rules, corpus, Engine::Compiled),
-        [rules, corpus, plain] if plain == "plain" => (rules, corpus, Engine::Plain),
+    let (rules, corpus, engine, remembers) = match arguments.as_slice() {
+        [rules, corpus] => (rules, corpus, Engine::Compiled, false),
+        [rules, corpus, plain] if plain == "plain" => (rules, corpus, Engine::Plain, false),
+        [rules, corpus, word] if word == "remembering" => (rules, corpus, Engine::Compiled, true),
         _ => {
-            eprintln!("usage: portcullis-peer RULES CORPUS [plain]");
+            eprintln!("usage: portcullis-peer RULES CORPUS [plain|remembering]");
             return ExitCode::FAILURE;
         }
     };
-    serve(rules, corpus, |rules| load(rules, Options { engine, ..Options::default() }))
+    serve(rules, corpus, |rules| {
+        let mut loaded = load(rules, Options { engine, ..Options::default() })?;
+        loaded.engine.remembers = remembers;
+        Ok(loaded)
+    })
 }

@@ -27,6 +27,7 @@ pub fn load(rules: &str, options: Options) -> Result<Loaded<Portcullis>, String>
     let count = program.facts().rules;
     let engine = Portcullis {
         program: Arc::new(program),
+        remembers: false,
         collections: Arc::new(Collections::new(1_024, 64)),
         clock: Arc::new(Standing),
     };
@@ -37,6 +38,8 @@ pub fn load(rules: &str, options: Options) -> Result<Loaded<Portcullis>, String>
 pub struct Portcullis {
     /// The rules.
     pub program: Arc<Program>,
+    /// Values that come again are remembered.
+    pub remembers: bool,
     collections: Arc<Collections>,
     clock: Arc<dyn Clock>,
 }
@@ -55,6 +58,9 @@ impl driver::Engine for Portcullis {
             Arc::clone(&self.collections),
             Arc::clone(&self.clock),
         );
+        if self.remembers {
+            transaction.remember_verdicts();
+        }
         let verdict = phases(&mut transaction, request);
         let report = transaction.finish();
         if let Some(ids) = ids {

@@ -77,6 +77,8 @@ pub(crate) struct State {
     pub(crate) rule: Option<RuleId>,
     /// `HIGHEST_SEVERITY`; 255 until a rule with a severity matched. A lower number is worse (trap 57).
     pub(crate) highest_severity: u8,
+    /// What is found out about values that come again may be remembered by the thread.
+    pub(crate) remembers: bool,
     /// What may still be done for this transaction.
     pub(crate) work: Work,
     /// `MSC_PCRE_LIMITS_EXCEEDED`
@@ -120,6 +122,7 @@ impl State {
             geo: Vec::new(),
             rule: None,
             highest_severity: 255,
+            remembers: false,
             work: Work::unlimited(),
             pattern_limits: false,
             pattern_error: false,

@@ -271,6 +271,12 @@ impl Transaction {
         self.run.when_spent = when_spent;
     }
 
+    /// Remembers, in the thread, which rules may match values that come again: header fields, names, paths. What it finds does not change,
+    /// only what it costs. Values of arguments and cookies, and fields that hold credentials, are never remembered.
+    pub fn remember_verdicts(&mut self) {
+        self.run.state.remembers = true;
+    }
+
     /// Whether the work was used up: if the request was refused by rule 0, that is why.
     #[must_use]
     pub fn work_is_spent(&self) -> bool {

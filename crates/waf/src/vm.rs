@@ -6,6 +6,7 @@ mod matcher;
 mod phase;
 mod scratch;
 mod sightings;
+mod verdicts;
 
 pub(crate) use phase::Planned;
 pub(crate) use sightings::{Sighting, Sightings};

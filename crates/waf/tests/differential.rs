@@ -84,13 +84,16 @@ impl Pair {
 
     /// What differs, if anything does.
     fn differs(&self, case: &Case) -> Option<String> {
-        for keep_values in [false, true] {
-            let plain = told(&self.plain, case, keep_values);
-            let compiled = told(&self.compiled, case, keep_values);
+        let mut plain = String::new();
+        for (keep_values, remembers) in [(false, false), (false, true), (true, false)] {
+            if !remembers {
+                plain = told(&self.plain, case, keep_values, false);
+            }
+            let compiled = told(&self.compiled, case, keep_values, remembers);
             if plain != compiled {
                 let different = plain.lines().zip(compiled.lines()).find(|(one, other)| one != other);
                 return Some(format!(
-                    "{} (values {keep_values}): {} {}\n  plain and compiled: {different:#?}\n  lines {} {}",
+                    "{} (values {keep_values}, memory {remembers}): {} {}\n  plain and compiled: {different:#?}\n  lines {} {}",
                     case.name,
                     case.method.escape_ascii(),
                     case.target.escape_ascii(),
@@ -116,7 +119,7 @@ impl Pair {
     }
 }
 
-fn told(ran: &Ran, case: &Case, keep_values: bool) -> String {
+fn told(ran: &Ran, case: &Case, keep_values: bool, remembers: bool) -> String {
     let clock = Arc::new(Standing(Duration::from_secs(1_700_000_000)));
     let collections = Arc::new(Collections::new(64, 64));
     let headers = fields(&case.headers);
@@ -127,6 +130,9 @@ fn told(ran: &Ran, case: &Case, keep_values: bool) -> String {
     ran.left_out.iter().for_each(|removal| transaction.leave_out(removal));
     if keep_values {
         transaction.keep_values();
+    }
+    if remembers {
+        transaction.remember_verdicts();
     }
     let mut verdicts = vec![transaction.request_head(&case.head(&headers))];
     verdicts.push(transaction.request_body(&case.body));

@@ -58,8 +58,11 @@ pub(crate) fn run(workspace: &Path, arguments: &Arguments) -> anyhow::Result<boo
     }
     let ground = Ground::prepare(workspace, arguments.crs.as_deref(), &arguments.level)?;
     let ours = ground.ours(&arguments.profile)?;
-    let mut drivers =
-        vec![(Kind::Libmodsecurity, ground.libmodsecurity()?), (Kind::Portcullis, ours.clone())];
+    let mut drivers = vec![
+        (Kind::Libmodsecurity, ground.libmodsecurity()?),
+        (Kind::Portcullis, ours.clone()),
+        (Kind::Remembering, ours.clone()),
+    ];
     match ground.zentinel() {
         Ok(driver) => drivers.push((Kind::Zentinel, driver)),
         Err(error) => println!("NOT RUN: zentinel-modsec does not build here: {error:#}"),
@@ -125,7 +128,7 @@ fn verdicts(peers: &mut [Peer], exchanges: &[Exchange], level: u8) -> anyhow::Re
             }
             match (&reference, kind) {
                 (None, Kind::Libmodsecurity) => reference = Some(ids),
-                (Some(expected), Kind::Portcullis) => {
+                (Some(expected), Kind::Portcullis | Kind::Remembering) => {
                     let differs = |id: &String| !known(level, name, id);
                     let more: Vec<_> =
                         ids.iter().filter(|id| !expected.contains(id) && differs(id)).collect();
@@ -153,7 +156,8 @@ fn against_oracle(
     level: u8,
 ) -> anyhow::Result<Vec<String>> {
     let mut problems = Vec::new();
-    for peer in peers.iter_mut().filter(|peer| peer.kind == Kind::Portcullis) {
+    let ours = |peer: &&mut Peer| matches!(peer.kind, Kind::Portcullis | Kind::Remembering);
+    for peer in peers.iter_mut().filter(ours) {
         for exchange in exchanges {
             let (own, expected) = (peer.ids(exchange.name)?, oracle.ids(exchange.name)?);
             if own != expected {

@@ -79,6 +79,7 @@ pub(super) fn settings(paths: &[PathBuf]) -> Waf {
         include_after: files,
         inspect_responses: true,
         work_budget: None,
+        verdict_cache: false,
     }
 }
 

@@ -45,6 +45,7 @@ pub(crate) fn waf(root: &DeTable<'_>, reader: &mut Reader<'_>) -> Waf {
         include_after: reader.patterns(section, "include_after"),
         inspect_responses: reader.flag(section, "inspect_responses"),
         work_budget: work_budget(reader, section),
+        verdict_cache: reader.flag(section, "verdict_cache"),
     }
 }
 

@@ -306,6 +306,7 @@ mod tests {
                 include_after: Vec::new(),
                 inspect_responses: true,
                 work_budget: None,
+                verdict_cache: true,
             };
             let loaded = load_rules(&waf, place.path(), &mut Sources::new());
             let found = loaded.diagnostics.iter().any(|diagnostic| diagnostic.code == codes::WEAKER_ENGINE);

@@ -77,6 +77,9 @@ impl SharedInspection {
                 if let Some(budget) = snapshot.config.waf.work_budget {
                     transaction.limit_work(budget.units, when_spent(budget.action));
                 }
+                if snapshot.config.waf.verdict_cache {
+                    transaction.remember_verdicts();
+                }
                 if snapshot.config.log.audit_values {
                     transaction.keep_values();
                 }

@@ -249,6 +249,7 @@ fn config(dir: &Path, backend: &RecordingUpstream) -> Config {
             include_after: Vec::new(),
             inspect_responses: true,
             work_budget: None,
+            verdict_cache: true,
         },
         log: Log {
             access: Sink::File(dir.join("access.log")),

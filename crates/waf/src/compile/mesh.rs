@@ -308,6 +308,7 @@ fn source<const W: usize>(
         meaning: meaning(origin.variable),
         reaches: origin.reaches,
         stays: stays(origin.variable),
+        recurs: recurs(origin.variable),
         others,
         named,
     })
@@ -380,6 +381,26 @@ fn stays(variable: Variable) -> bool {
             | Variable::ArgsGetNames
             | Variable::ArgsPost
             | Variable::ArgsPostNames
+    )
+}
+
+/// Whether many values of a collection come with request after request. Values of arguments and cookies do not, and may be secrets.
+fn recurs(variable: Variable) -> bool {
+    matches!(
+        variable,
+        Variable::RequestMethod
+            | Variable::RequestProtocol
+            | Variable::RequestFilename
+            | Variable::RequestHeaders
+            | Variable::RequestHeadersNames
+            | Variable::RequestCookiesNames
+            | Variable::ArgsGetNames
+            | Variable::ArgsPostNames
+            | Variable::ServerName
+            | Variable::ResponseHeaders
+            | Variable::ResponseHeadersNames
+            | Variable::ResponseProtocol
+            | Variable::ResponseContentType
     )
 }
 

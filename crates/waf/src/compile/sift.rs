@@ -4,7 +4,14 @@
 //! of all others. What `ctl` excludes for one request is not looked at here: a rule that is woken for nothing is evaluated and does not
 //! match.
 
-use std::{collections::HashMap, ops::Range, sync::Arc};
+use std::{
+    collections::HashMap,
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use portcullis_seclang::vocabulary::Variable as V;
 use regex_automata::{MatchKind, dfa::dense, util::prefilter::Prefilter};
@@ -139,7 +146,8 @@ pub(super) fn build(
     profile: &Profile,
     automata: &mut Automata,
 ) -> (Sieve, Vec<usize>) {
-    let mut sieve = Sieve::default();
+    static GENERATION: AtomicU64 = AtomicU64::new(1);
+    let mut sieve = Sieve { generation: GENERATION.fetch_add(1, Ordering::Relaxed), meshes: Vec::new() };
     let mut left = Vec::new();
     for group in 0..GROUPS {
         let origins: Vec<&Origin> = origins.iter().filter(|origin| origin.group == group).collect();

@@ -17,6 +17,8 @@ use crate::{state::Value, variables::Meaning};
 /// One mesh for each group of collections.
 #[derive(Debug, Default)]
 pub(crate) struct Sieve {
+    /// No two sieves of a process have the same.
+    pub(crate) generation: u64,
     pub(crate) meshes: Vec<AnyMesh>,
 }
 
@@ -139,6 +141,8 @@ pub(crate) struct Source<const W: usize> {
     pub(crate) reaches: &'static [Variable],
     /// Its values stay where they are until the phase ends.
     pub(crate) stays: bool,
+    /// Many of its values are those of earlier requests.
+    pub(crate) recurs: bool,
     /// Rules that look at members of any other name.
     pub(crate) others: Kind<W>,
     pub(crate) named: ByName<Kind<W>>,

@@ -5,6 +5,7 @@
 
 mod bits;
 mod forms;
+mod memory;
 mod scan;
 
 use portcullis_transform::Context;
@@ -18,6 +19,7 @@ use self::{
 use super::{
     scratch::Scratch,
     sightings::{self, Sighted},
+    verdicts,
 };
 use crate::{
     ir::{
@@ -43,18 +45,19 @@ pub(super) type Wake<'a> = dyn FnMut(&Woken<'_>) + 'a;
 pub(super) fn sift(sieve: &Sieve, state: &State, when: When, scratch: &mut Scratch, wake: &mut Wake<'_>) {
     for mesh in &sieve.meshes {
         match mesh {
-            AnyMesh::W1(mesh) => sift_all(mesh, state, when, scratch, wake),
-            AnyMesh::W2(mesh) => sift_all(mesh, state, when, scratch, wake),
-            AnyMesh::W3(mesh) => sift_all(mesh, state, when, scratch, wake),
-            AnyMesh::W4(mesh) => sift_all(mesh, state, when, scratch, wake),
-            AnyMesh::W6(mesh) => sift_all(mesh, state, when, scratch, wake),
-            AnyMesh::W8(mesh) => sift_all(mesh, state, when, scratch, wake),
+            AnyMesh::W1(mesh) => sift_all(mesh, sieve.generation, state, when, scratch, wake),
+            AnyMesh::W2(mesh) => sift_all(mesh, sieve.generation, state, when, scratch, wake),
+            AnyMesh::W3(mesh) => sift_all(mesh, sieve.generation, state, when, scratch, wake),
+            AnyMesh::W4(mesh) => sift_all(mesh, sieve.generation, state, when, scratch, wake),
+            AnyMesh::W6(mesh) => sift_all(mesh, sieve.generation, state, when, scratch, wake),
+            AnyMesh::W8(mesh) => sift_all(mesh, sieve.generation, state, when, scratch, wake),
         }
     }
 }
 
 fn sift_all<const W: usize>(
     mesh: &Mesh<W>,
+    generation: u64,
     state: &State,
     when: When,
     scratch: &mut Scratch,
@@ -70,6 +73,9 @@ fn sift_all<const W: usize>(
         work: &state.work,
         scratch,
         wake,
+        generation,
+        remembers: state.remembers,
+        noted: None,
     };
     for source in mesh.sources.iter().filter(|source| source.when == when) {
         match source.meaning {
@@ -106,6 +112,12 @@ struct Sifter<'a, 'b, const W: usize> {
     work: &'a Work,
     scratch: &'a mut Scratch,
     wake: &'a mut Wake<'b>,
+    /// Of the plan.
+    generation: u64,
+    /// Values that come again may be remembered.
+    remembers: bool,
+    /// What the value at hand wakes, if that is to be remembered.
+    noted: Option<verdicts::Woken>,
 }
 
 /// Units of work for a byte: a pass over a value, the search for phrases, a transformation and the pass over what came of it.
@@ -139,15 +151,22 @@ impl<const W: usize> Sifter<'_, '_, W> {
         }
         self.work.charge_value(value.len(), SCAN);
         let place = Place { source, kind, name, value };
+        if self.recurs(&place) { self.remembered(&place) } else { self.look(&place) }
+    }
+
+    /// Wakes the rules that a value may match.
+    fn look(&mut self, place: &Place<'_, W>) {
+        let Place { kind, value, .. } = *place;
+        let rules = both(&kind.rules, &self.asleep);
         let scanned = scan(self.mesh, value);
         let shown = scanned.signs;
         let decodes =
             kind.decoding != [0; W] && decodes(kind.decoded, shown) && self.decoded(kind, value, shown);
         if decodes || shown.show_folded(kind.touched) {
-            return self.forms(&place, value, &scanned, decodes);
+            return self.forms(place, value, &scanned, decodes);
         }
         let rules = both(&rules, &kind.plain);
-        let mut candidates = self.phrases(&place, value, &rules, &scanned.hits, None);
+        let mut candidates = self.phrases(place, value, &rules, &scanned.hits, None);
         let mut lowered = false;
         while let Some(bit) = pop(&mut candidates) {
             if !self.is_plausible(bit, value.len(), shown) {
@@ -161,7 +180,7 @@ impl<const W: usize> Sifter<'_, '_, W> {
             let found = (lowers && self.confirms(bit, &self.scratch.lowered))
                 || ((!lowers || has(&self.mesh.unlowered, bit)) && self.confirms(bit, value));
             if found {
-                self.woken(bit, &place);
+                self.woken(bit, place);
             }
         }
     }
@@ -209,6 +228,8 @@ impl<const W: usize> Sifter<'_, '_, W> {
                 *word &= !(1 << (bit % 64));
             }
         }
+        // It depends on more than the value.
+        self.noted = None;
         let Sifted { phase, step, link, part, .. } = *sifted;
         let reaches = place.source.reaches;
         (self.wake)(&Woken {
@@ -289,6 +310,7 @@ impl<const W: usize> Sifter<'_, '_, W> {
 
     fn woken(&mut self, bit: usize, place: &Place<'_, W>) {
         let Some(sifted) = self.mesh.rules.get(bit) else { return };
+        self.noted = self.noted.take().filter(|noted| noted.has_room()).map(|noted| noted.with(bit));
         if has(&place.kind.choosy, bit) && !self.chooses(sifted, place) {
             return;
         }

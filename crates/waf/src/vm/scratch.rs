@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use super::verdicts::Verdicts;
 use crate::ir::sieve::{Signs, WIDEST};
 
 /// Results of transformations of the value at hand, and other room that the matcher needs.
@@ -18,6 +19,8 @@ pub(super) struct Scratch {
     pub(super) bare: Vec<u8>,
     /// The value at hand in lower case.
     pub(super) lowered: Vec<u8>,
+    /// What was found out about values that come again.
+    pub(super) verdicts: Option<Box<Verdicts>>,
 }
 
 /// A result that differs from every other of the same value.
@@ -61,7 +64,7 @@ pub(super) fn take() -> Box<Scratch> {
 pub(super) fn put_back(mut scratch: Box<Scratch>) {
     let large = |buffer: &Buffer| buffer.bytes.capacity().max(buffer.lowered.capacity()) > KEPT;
     if scratch.lowered.capacity().max(scratch.bare.capacity()) > KEPT || scratch.buffers.iter().any(large) {
-        *scratch = Scratch::default();
+        *scratch = Scratch { verdicts: scratch.verdicts.take(), ..Scratch::default() };
     }
     SCRATCH.set(Some(scratch));
 }

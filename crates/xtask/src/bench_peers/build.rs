@@ -16,6 +16,8 @@ pub(crate) enum Kind {
     Libmodsecurity,
     /// This one.
     Portcullis,
+    /// This one with its memory of values that come again.
+    Remembering,
     /// This one with every rule asking every value: what it is compared with, never timed.
     Oracle,
     /// The package zentinel-modsec.
@@ -27,9 +29,21 @@ impl fmt::Display for Kind {
         formatter.pad(match self {
             Self::Libmodsecurity => "libmodsecurity",
             Self::Portcullis => "portcullis",
+            Self::Remembering => "portcullis, verdict cache",
             Self::Oracle => "portcullis, plain",
             Self::Zentinel => "zentinel",
         })
+    }
+}
+
+impl Kind {
+    /// What its driver is told behind the rules and the corpus.
+    pub(super) fn argument(self) -> Option<&'static str> {
+        match self {
+            Self::Oracle => Some("plain"),
+            Self::Remembering => Some("remembering"),
+            Self::Libmodsecurity | Self::Portcullis | Self::Zentinel => None,
+        }
     }
 }
 
@@ -69,6 +83,7 @@ impl Ground {
 
     /// The rules for an engine at a paranoia level.
     pub(crate) fn rules(&self, kind: Kind, level: u8) -> PathBuf {
+        let kind = if matches!(kind, Kind::Remembering | Kind::Oracle) { Kind::Portcullis } else { kind };
         self.directory.join(format!("{kind}-{level}.conf"))
     }
 
@@ -158,7 +173,7 @@ fn run(command: &mut Command) -> anyhow::Result<()> {
 fn rules(kind: Kind, crs: &Path, level: u8) -> String {
     let engine = match kind {
         Kind::Libmodsecurity => format!("{COMMON}{STRICT}{LIBMODSECURITY}"),
-        Kind::Portcullis | Kind::Oracle => format!("{COMMON}{STRICT}"),
+        Kind::Portcullis | Kind::Remembering | Kind::Oracle => format!("{COMMON}{STRICT}"),
         // It refuses MULTIPART_UNMATCHED_BOUNDARY and several directives.
         Kind::Zentinel => COMMON.to_owned(),
     };

@@ -39,7 +39,9 @@ pub(crate) fn count(
     // In full: callgrind writes no file when a pattern begins with an asterisk.
     let function = match kind {
         Kind::Libmodsecurity => "counted_transactions",
-        Kind::Portcullis | Kind::Oracle => "portcullis_peers::driver::counted_transactions",
+        Kind::Portcullis | Kind::Remembering | Kind::Oracle => {
+            "portcullis_peers::driver::counted_transactions"
+        }
         Kind::Zentinel => "zentinel_peer::driver::counted_transactions",
     };
     let scratch = tempfile::tempdir_in(directory)?;
@@ -51,6 +53,7 @@ pub(crate) fn count(
         .arg(driver)
         .arg(rules)
         .arg(corpus)
+        .args(kind.argument())
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(log)

@@ -31,7 +31,7 @@ impl Peer {
         let mut process = Command::new(driver)
             .arg(rules)
             .arg(corpus)
-            .args((kind == Kind::Oracle).then_some("plain"))
+            .args(kind.argument())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -36,7 +36,7 @@ impl Table {
     /// CPU time.
     pub(super) fn new(level: u8, varied: bool, peers: &[Peer], rows: Vec<Row>) -> Self {
         let corpus = if varied { "every transaction different" } else { "fixed corpus" };
-        let title = format!("paranoia {level}, {corpus}, no verdict cache, CPU microseconds a transaction");
+        let title = format!("paranoia {level}, {corpus}, CPU microseconds a transaction");
         Self { title, engines: peers.iter().map(|peer| peer.kind).collect(), rows }
     }
 
@@ -50,7 +50,7 @@ impl Table {
             Row { name: (*name).to_owned(), figures, ratios }
         };
         Self {
-            title: format!("paranoia {level}, fixed corpus, no verdict cache, instructions a transaction"),
+            title: format!("paranoia {level}, fixed corpus, instructions a transaction"),
             engines: columns.iter().map(|(kind, _)| *kind).collect(),
             rows: names.iter().enumerate().map(row).collect(),
         }
