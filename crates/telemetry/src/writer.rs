@@ -31,6 +31,10 @@ const QUEUE_BYTES: usize = 32 << 20;
 /// Bytes written with one call: whole lines only, so that two processes that append to one file do not mix theirs.
 const BATCH_BYTES: usize = 64 << 10;
 
+/// How long the thread lets lines gather before it writes them. A thread that is woken for every line costs a busy edge as much as a tenth
+/// of a request.
+const GATHERING: Duration = Duration::from_millis(5);
+
 /// Records hold client addresses: not for everybody on the machine.
 const FILE_MODE: u32 = 0o640;
 
@@ -213,10 +217,13 @@ fn append(path: &PathBuf) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(path)
 }
 
-/// The thread: takes what waits, up to a batch, and writes it with one call.
+/// The thread: lets lines gather for a moment, takes what waits, up to a batch, and writes it with one call. Nobody wakes it meanwhile.
 fn write_all(lines: &Receiver<Message>, mut output: Output, shared: &Shared) {
     let mut batch = Vec::with_capacity(BATCH_BYTES);
     while let Ok(first) = lines.recv() {
+        if matches!(first, Message::Line(_)) && shared.queued_bytes.load(Ordering::Acquire) < BATCH_BYTES {
+            thread::sleep(GATHERING);
+        }
         let mut count = 0;
         let mut flushes = Vec::new();
         let mut next = Some(first);
