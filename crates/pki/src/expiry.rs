@@ -1,4 +1,4 @@
-//! What ends soon: customers' certificates, the authority's, the CRL.
+//! What ends soon: customers' certificates, the authority's, the CRL; and keys that are too old.
 
 use time::{Duration, OffsetDateTime};
 
@@ -47,6 +47,44 @@ pub fn ending(register: &Register, within: Duration, now: OffsetDateTime) -> Vec
     }
     found.sort_by_key(|ending| ending.not_after);
     found
+}
+
+/// A key in use that is older than the register's terms want.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgedKey {
+    /// Whose; nothing for the authority's own.
+    pub customer: Option<CustomerId>,
+    /// A live certificate for it.
+    pub serial: Serial,
+    /// Since when it is in use.
+    pub since: OffsetDateTime,
+}
+
+/// Keys of live certificates that are in use for longer than they may, the authority's first.
+#[must_use]
+pub fn aged_keys(register: &Register, now: OffsetDateTime) -> Vec<AgedKey> {
+    let longest = register.terms().longest_key;
+    let authorities = register
+        .trust()
+        .anchors
+        .iter()
+        .filter(|anchor| now <= anchor.not_after)
+        .map(|anchor| AgedKey { customer: None, serial: anchor.serial.clone(), since: anchor.not_before });
+    let customers = register.customers().filter(|customer| customer.state != State::Offboarded);
+    let customers = customers.flat_map(|customer| {
+        customer.certificates.iter().filter(|record| record.live(now)).map(|record| {
+            let same = customer.certificates.iter().filter(|other| {
+                other.serial == record.serial
+                    || (!other.key_sha256.is_empty() && other.key_sha256 == record.key_sha256)
+            });
+            AgedKey {
+                customer: Some(customer.id.clone()),
+                serial: record.serial.clone(),
+                since: same.map(|other| other.issued).min().unwrap_or(record.issued),
+            }
+        })
+    });
+    authorities.chain(customers).filter(|key| now - key.since > longest).collect()
 }
 
 /// A certificate that came under one of the [`REMINDERS`].

@@ -46,7 +46,7 @@ pub use customer::{
 };
 pub use directory::{Directory, LockedDirectory, Stamp};
 pub use error::{Fault, PkiError};
-pub use expiry::{Ending, REMINDERS, Reminder, ending};
+pub use expiry::{AgedKey, Ending, REMINDERS, Reminder, aged_keys, ending};
 pub use identity::{CustomerId, check_environment, customer_of, environment_of, environment_uri};
 pub use moment::{parse_span, show_moment, show_span};
 pub use package::{passphrase, pkcs12};

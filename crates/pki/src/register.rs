@@ -56,6 +56,9 @@ pub struct Terms {
     /// How long one may hold at most.
     #[serde(default = "Terms::longest_certificate", with = "serde_span")]
     pub longest_certificate: Duration,
+    /// How long a key may be in use, a customer's or the authority's, over all certificates for it.
+    #[serde(default = "Terms::longest_key", with = "serde_span")]
+    pub longest_key: Duration,
     /// How long a CRL holds.
     #[serde(default = "Terms::crl_lifetime", with = "serde_span")]
     pub crl_lifetime: Duration,
@@ -68,6 +71,10 @@ impl Terms {
 
     fn longest_certificate() -> Duration {
         Duration::days(397)
+    }
+
+    fn longest_key() -> Duration {
+        Duration::days(730)
     }
 
     fn crl_lifetime() -> Duration {

@@ -26,6 +26,7 @@ fn founding(environment: &str) -> NewRegister<'_> {
         lifetime: Duration::days(1825),
         certificate_lifetime: Duration::days(90),
         longest_certificate: Duration::days(397),
+        longest_key: Duration::days(730),
         crl_lifetime: Duration::days(30),
         passphrase: None,
     }

@@ -1,6 +1,6 @@
 //! `portcullis cert expiring`: for a timer and for a human.
 
-use portcullis_pki::{Ending, ending, show_moment};
+use portcullis_pki::{AgedKey, Ending, aged_keys, ending, show_moment, show_span};
 use serde_json::{Value, json};
 use time::Duration;
 
@@ -36,10 +36,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     // A list is signed anew by the way long before; one with a third of its time left has been forgotten.
     let crl_left = read.fresh_until() - now;
     let crl_forgotten = crl_left * 3 < read.terms().crl_lifetime;
+    let aged = aged_keys(&read, now);
     if arguments.place.json {
         let report = json!({
             "certificates": found.iter().map(entry).collect::<Vec<_>>(),
             "authority": authority.iter().map(|anchor| json!({ "subject": anchor.subject, "not_after": show_moment(anchor.not_after) })).collect::<Vec<_>>(),
+            "keys": aged.iter().map(aged_entry).collect::<Vec<_>>(),
             "crl": { "next_update": show_moment(read.fresh_until()), "forgotten": crl_forgotten },
         });
         output::say(&report.to_string());
@@ -52,17 +54,39 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
                 anchor.not_after.date()
             ));
         }
+        let longest = show_span(read.terms().longest_key);
+        aged.iter().for_each(|key| output::say(&aged_line(key, &longest)));
         if crl_forgotten {
             output::say(&format!(
                 "crl.pem: holds until {}; run `portcullis cert crl refresh`",
                 show_moment(read.fresh_until())
             ));
         }
-        if found.is_empty() && authority.is_empty() && !crl_forgotten {
+        if found.is_empty() && authority.is_empty() && aged.is_empty() && !crl_forgotten {
             output::complain("nothing ends soon");
         }
     }
-    Ok(if unrenewed || !authority.is_empty() || crl_forgotten { Exit::Findings } else { Exit::Good })
+    let findings = unrenewed || !authority.is_empty() || !aged.is_empty() || crl_forgotten;
+    Ok(if findings { Exit::Findings } else { Exit::Good })
+}
+
+fn aged_entry(key: &AgedKey) -> Value {
+    let customer = key.customer.as_ref().map(|customer| customer.as_str());
+    json!({ "customer": customer, "serial": key.serial.as_str(), "since": show_moment(key.since) })
+}
+
+fn aged_line(key: &AgedKey, longest: &str) -> String {
+    let since = key.since.date();
+    match &key.customer {
+        Some(customer) => format!(
+            "{}  {customer}  its key is in use since {since}, and may be for {longest}; ask for a request with a new one",
+            key.serial
+        ),
+        None => format!(
+            "{}  the authority's key is in use since {since}, and may be for {longest}; make a new register with `portcullis cert init`",
+            key.serial
+        ),
+    }
 }
 
 fn events(arguments: &Arguments) -> anyhow::Result<Exit> {

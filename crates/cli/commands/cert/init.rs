@@ -30,6 +30,9 @@ pub(crate) struct Arguments {
     /// How long a customer's certificate may hold at most
     #[arg(long, value_name = "TIME", default_value = "397d", value_parser = span)]
     longest_certificate: Duration,
+    /// How long a key may be in use before `cert issue` wants a new one and `cert expiring` tells of it
+    #[arg(long, value_name = "TIME", default_value = "730d", value_parser = span)]
+    longest_key: Duration,
     /// How long a revocation list holds; it is signed anew by every change, and by `cert crl refresh`
     #[arg(long, value_name = "TIME", default_value = "30d", value_parser = span)]
     crl_lifetime: Duration,
@@ -78,6 +81,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         lifetime: arguments.lifetime,
         certificate_lifetime: arguments.certificate_lifetime,
         longest_certificate: arguments.longest_certificate,
+        longest_key: arguments.longest_key,
         crl_lifetime: arguments.crl_lifetime,
         passphrase: passphrase.as_deref(),
     };

@@ -97,6 +97,7 @@ mod tests {
             lifetime: time::Duration::days(1000),
             certificate_lifetime: time::Duration::days(90),
             longest_certificate: time::Duration::days(90),
+            longest_key: time::Duration::days(90),
             crl_lifetime: time::Duration::days(30),
             passphrase: None,
         };

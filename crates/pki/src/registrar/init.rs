@@ -25,6 +25,8 @@ pub struct NewRegister<'a> {
     pub certificate_lifetime: Duration,
     /// How long one may hold at most.
     pub longest_certificate: Duration,
+    /// How long a key may be in use.
+    pub longest_key: Duration,
     /// How long a CRL holds.
     pub crl_lifetime: Duration,
     /// Encrypts the authority's key.
@@ -79,6 +81,7 @@ pub fn init<S: Store>(
         environment: new.environment.to_owned(),
         certificate_lifetime: new.certificate_lifetime,
         longest_certificate: new.longest_certificate,
+        longest_key: new.longest_key,
         crl_lifetime: new.crl_lifetime,
     };
     store.write(REGISTER, &label.to_toml()?, Secrecy::Public)?;

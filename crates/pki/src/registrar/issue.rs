@@ -33,8 +33,8 @@ impl<S: Store> Registrar<S> {
     /// Makes a certificate for a customer. It is not in the register yet: whoever has it gets in nowhere.
     ///
     /// # Errors
-    /// The customer is not active or has two live certificates, the key is another customer's or was compromised, or the certificate
-    /// would hold longer than one may.
+    /// The customer is not active or has two live certificates, the key is another customer's, was compromised or is too old, or the
+    /// certificate would hold longer than one may.
     pub fn prepare(
         &self,
         id: &CustomerId,
@@ -110,6 +110,7 @@ impl<S: Store> Registrar<S> {
             for record in customer.certificates.iter().filter(|record| record.key_sha256 == key.sha256) {
                 let compromised =
                     record.revocation.is_some_and(|revocation| revocation.reason == Reason::KeyCompromise);
+                let aged = self.now - record.issued > self.register.terms().longest_key;
                 let problem = match (customer.id == *id, compromised) {
                     (_, true) => {
                         format!("this key was compromised: certificate {} was revoked for it", record.serial)
@@ -117,6 +118,11 @@ impl<S: Store> Registrar<S> {
                     (false, false) => format!(
                         "this key is customer `{}`'s: certificate {} is for it",
                         customer.id, record.serial
+                    ),
+                    (true, false) if aged => format!(
+                        "this key is in use since {}, and may be for {}",
+                        record.issued.date(),
+                        show_span(self.register.terms().longest_key)
                     ),
                     (true, false) => continue,
                 };
