@@ -32,6 +32,11 @@ fn versions_and_protocols() {
     assert!(s_client(edge, &["-tls1_3", "-servername", "localhost"]).contains("Verify return code: 0"));
     assert!(s_client(edge, &["-tls1_2", "-servername", "localhost"]).contains("Verify return code: 0"));
     assert!(s_client(edge, &["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"]).contains("Cipher is (NONE)"));
+    // No common ground is told as such, to clients that could not check our certificate too.
+    for none in [["-cipher", "ECDHE-RSA-AES128-GCM-SHA256"], ["-cipher", "ECDHE-ECDSA-AES128-SHA"]] {
+        let said = s_client(edge, &[&["-tls1_2", "-servername", "localhost"], &none[..]].concat());
+        assert!(said.contains("alert handshake failure"), "{said}");
+    }
     assert!(s_client(edge, &["-alpn", "h2,http/1.1"]).contains("ALPN protocol: h2"));
     assert!(s_client(edge, &["-alpn", "http/1.1"]).contains("ALPN protocol: http/1.1"));
     // A client without SNI gets the default certificate.

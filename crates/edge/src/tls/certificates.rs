@@ -86,16 +86,17 @@ impl Certificates {
         Self { all, exact, wild, default }
     }
 
-    /// The certificate for a client that asks for this name and can check these signatures.
+    /// The certificate for a client that asks for this name and can check these signatures. One that can check none of ours gets some
+    /// certificate all the same (RFC 8446, section 4.4.2.2), and is told by the right alert that there is no common ground.
     pub(super) fn choose(
         &self,
         server_name: Option<&str>,
         schemes: &[SignatureScheme],
     ) -> Option<Arc<CertifiedKey>> {
-        self.candidates(server_name)
-            .iter()
-            .filter_map(|index| self.all.get(*index))
+        let candidates = || self.candidates(server_name).iter().filter_map(|index| self.all.get(*index));
+        candidates()
             .find(|entry| entry.certified.key.choose_scheme(schemes).is_some())
+            .or_else(|| candidates().next())
             .map(|entry| Arc::clone(&entry.certified))
     }
 
