@@ -7,4 +7,5 @@ pub(crate) mod demo_backend;
 pub(crate) mod register;
 pub(crate) mod rules;
 pub(crate) mod run;
+pub(crate) mod tls;
 pub(crate) mod version;

@@ -10,7 +10,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use commands::{cert, check, customer, demo_backend, rules, run, version};
+use commands::{cert, check, customer, demo_backend, rules, run, tls, version};
 use output::Exit;
 
 // Nearly everything that a proxied request needs is allocated for it and freed with it.
@@ -42,6 +42,8 @@ enum Command {
     Cert(cert::Arguments),
     /// Adds, changes and offboards customers
     Customer(customer::Arguments),
+    /// Grades transport security as clients see it
+    Tls(tls::Arguments),
     /// Serves an echo over TLS, something to put the edge in front of
     DemoBackend(demo_backend::Arguments),
     /// Says what this is
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         (Some(Command::Rules(arguments)), _) => rules::run(arguments),
         (Some(Command::Cert(arguments)), _) => cert::run(&arguments),
         (Some(Command::Customer(arguments)), _) => customer::run(&arguments),
+        (Some(Command::Tls(arguments)), _) => tls::run(&arguments),
         (Some(Command::DemoBackend(arguments)), _) => demo_backend::run(arguments),
         (Some(Command::Version(arguments)), _) => version::run(&arguments),
         (None, true) => check::run(&arguments.check),

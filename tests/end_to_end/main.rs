@@ -15,5 +15,6 @@ mod records;
 mod reload;
 mod support;
 mod tls;
+mod tls_report;
 mod uploads;
 mod upstream;

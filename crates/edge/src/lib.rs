@@ -45,3 +45,4 @@ pub use assemble::{ConfigSource, FileLoader, LoadedRules, RuleSet, check, config
 pub use demo_backend::{DemoBackend, DemoOptions, demo_backend};
 pub use problem::StartError;
 pub use server::{Addresses, RunOptions, Running, run, start};
+pub use tls::report;

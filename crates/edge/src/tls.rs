@@ -5,6 +5,7 @@ mod certificates;
 mod chain;
 mod pem;
 mod provider;
+pub mod report;
 mod server;
 mod stamp;
 mod stream;

@@ -52,6 +52,13 @@ pub(super) fn check(
     good.then_some(last)
 }
 
+/// Whether each was issued by the next, and no intermediate is missing that clients cannot have.
+pub(super) fn is_whole(chain: &[CertificateDer<'_>]) -> bool {
+    let parsed: Result<Vec<_>, _> =
+        chain.iter().map(|der| X509Certificate::from_der(der).map(|(_, parsed)| parsed)).collect();
+    parsed.is_ok_and(|parsed| gap(&parsed, "").is_none())
+}
+
 fn outside_dates(certificate: &X509Certificate<'_>, file: &str, now: i64) -> Option<Diagnostic> {
     let validity = certificate.validity();
     let moment = ASN1Time::from_timestamp(now).ok()?;
