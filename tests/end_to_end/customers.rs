@@ -18,22 +18,22 @@ use tempfile::TempDir;
 use crate::support::{BINARY, House, house_with, telling};
 
 /// Where customers are asked for a certificate and need not have one, and where they must.
-const ASKED: &str = "asked.customers.test";
-const BOUND: &str = "bound.customers.test";
+pub(crate) const ASKED: &str = "asked.customers.test";
+pub(crate) const BOUND: &str = "bound.customers.test";
 
 /// An edge, the register it goes by, and where certificates are kept.
-struct Office {
-    house: House,
+pub(crate) struct Office {
+    pub(crate) house: House,
     dir: Arc<TempDir>,
 }
 
 /// Key and chain of one certificate.
-struct Held {
-    chain: String,
-    key: String,
+pub(crate) struct Held {
+    pub(crate) chain: String,
+    pub(crate) key: String,
 }
 
-fn run(dir: &Path, program: &str, arguments: &[&str]) -> String {
+pub(crate) fn run(dir: &Path, program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).current_dir(dir).output().expect("a program");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let complaint = String::from_utf8_lossy(&output.stderr);
@@ -42,7 +42,7 @@ fn run(dir: &Path, program: &str, arguments: &[&str]) -> String {
 }
 
 impl Office {
-    fn open(environment: &str, change: impl FnOnce(&mut EdgeConfig)) -> Self {
+    pub(crate) fn open(environment: &str, change: impl FnOnce(&mut EdgeConfig)) -> Self {
         let dir = Arc::new(tempfile::tempdir().expect("a directory"));
         run(dir.path(), BINARY, &["cert", "init", "--pki-dir", "pki", "--env", environment]);
         let office = Self::over(dir, change);
@@ -53,7 +53,7 @@ impl Office {
     }
 
     /// An edge by the register in this directory.
-    fn over(dir: Arc<TempDir>, change: impl FnOnce(&mut EdgeConfig)) -> Self {
+    pub(crate) fn over(dir: Arc<TempDir>, change: impl FnOnce(&mut EdgeConfig)) -> Self {
         let authority = Authority::new("backend authority");
         let upstream: Arc<RecordingUpstream> = Arc::new(telling(&authority));
         let register = dir.path().join("pki").display().to_string();
@@ -83,22 +83,22 @@ impl Office {
         Self::over(Arc::clone(&self.dir), change)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    fn portcullis(&self, arguments: &[&str]) -> String {
+    pub(crate) fn portcullis(&self, arguments: &[&str]) -> String {
         let mut all = arguments.to_vec();
         all.extend(["--pki-dir", "pki"]);
         run(self.dir.path(), BINARY, &all)
     }
 
-    fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).expect(name)
     }
 
     /// A certificate for a key that `openssl` made.
-    fn by_request(&self, command: &str, customer: &str, stem: &str) -> Held {
+    pub(crate) fn by_request(&self, command: &str, customer: &str, stem: &str) -> Held {
         let (key, csr, pem) = (format!("{stem}.key"), format!("{stem}.csr"), format!("{stem}.pem"));
         let curve = "ec_paramgen_curve:P-256";
         let made = [
@@ -111,7 +111,7 @@ impl Office {
     }
 
     /// A certificate and key that come as PKCS#12, opened by `openssl`.
-    fn by_archive(&self, customer: &str, stem: &str) -> Held {
+    pub(crate) fn by_archive(&self, customer: &str, stem: &str) -> Held {
         let (archive, pem) = (format!("{stem}.p12"), format!("{stem}.all.pem"));
         self.portcullis(&["cert", "issue", customer, "--pkcs12", &archive]);
         let phrase = format!("file:{archive}.passphrase");
@@ -123,7 +123,7 @@ impl Office {
         Held { chain: self.read(&pem), key: self.read(&pem) }
     }
 
-    fn client(&self, host: &str, held: Option<&Held>) -> Client {
+    pub(crate) fn client(&self, host: &str, held: Option<&Held>) -> Client {
         let client = self.house.edge.client_of(host);
         match held {
             Some(held) => client.with_certificate(&held.chain, &held.key),
@@ -132,12 +132,12 @@ impl Office {
     }
 
     /// Status for a request, zero when there is no connection or it ends without an answer.
-    fn status(&self, host: &str, path: &str, held: Option<&Held>) -> u16 {
+    pub(crate) fn status(&self, host: &str, path: &str, held: Option<&Held>) -> u16 {
         self.client(host, held).get(path).map_or(0, |answer| answer.status)
     }
 
     /// Waits until a customer that was just added or given a certificate is known to the edge.
-    fn until(&self, what: &str, mut holds: impl FnMut() -> bool) -> Duration {
+    pub(crate) fn until(&self, what: &str, mut holds: impl FnMut() -> bool) -> Duration {
         let began = Instant::now();
         while !holds() {
             assert!(began.elapsed() < Duration::from_secs(20), "{what}\n{}", self.house.edge.log());
@@ -147,7 +147,7 @@ impl Office {
     }
 }
 
-fn request(host: &str, path: &str) -> Vec<u8> {
+pub(crate) fn request(host: &str, path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: t\r\nAccept: */*\r\n\r\n").into_bytes()
 }
 
@@ -239,7 +239,7 @@ fn the_backend_is_told_who_it_is_by_us_alone() {
     let acme = office.by_request("issue", "acme", "acme");
     office.until("acme is served", || office.status(BOUND, "/acme", Some(&acme)) == 200);
     let spoofed = "Client-Cert: :AAAA:\r\nclient_cert: :AAAA:\r\nClient-Cert-Chain: :AAAA:\r\nX-Customer-Id: bolt\r\n\
-                   x_customer_id: bolt\r\nConnection: keep-alive\r\n";
+                   x_customer_id: bolt\r\nConnection: keep-alive, client-cert, Client_Cert, x-customer-id, client-cert-chain\r\n";
     let lie = |host: &str, path: &str, held: Option<&Held>| {
         let head =
             format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: t\r\nAccept: */*\r\n{spoofed}\r\n");
@@ -267,6 +267,72 @@ fn the_backend_is_told_who_it_is_by_us_alone() {
             assert!(!name.starts_with("client-cert") && name != "x-customer-id", "{name} on {host}");
         }
     }
+}
+
+/// The same over HTTP/2, where names are in lower case and no `Connection` is allowed.
+#[test]
+fn the_backend_is_told_who_it_is_over_http2_too() {
+    let office = Office::open("test", |_| {});
+    let acme = office.by_request("issue", "acme", "acme");
+    office.until("acme is served", || office.status(BOUND, "/acme", Some(&acme)) == 200);
+    let certificate = format!(":{}:", body_of(&acme.chain));
+    for (host, path, held) in
+        [(BOUND, "/acme", Some(&acme)), (ASKED, "/any", None), ("localhost", "/open", None)]
+    {
+        let mut lie = over_h2(host, path);
+        for (name, value) in [
+            ("client-cert", ":AAAA:"),
+            ("client_cert", ":AAAA:"),
+            ("client-cert-chain", ":AAAA:"),
+            ("client_cert-chain", ":AAAA:"),
+            ("x-customer-id", "bolt"),
+            ("x_customer-id", "bolt"),
+        ] {
+            lie.headers_mut().append(name, value.parse().expect("a value"));
+        }
+        let answer =
+            portcullis_testkit::h2_exchange(&office.client(host, held), lie, b"").expect("an answer");
+        assert_eq!(answer.status, 200, "{host}");
+        let told = office.house.upstream.requests().last().cloned().expect("a request");
+        let mut ours: Vec<(String, String)> = told
+            .headers
+            .iter()
+            .map(|(name, value)| {
+                (name.to_ascii_lowercase().replace('_', "-"), String::from_utf8_lossy(value).into_owned())
+            })
+            .filter(|(name, _)| name.starts_with("client-cert") || name == "x-customer-id")
+            .collect();
+        ours.sort();
+        let chain = format!(":{}:", body_of(&office.read("pki/ca.pem")));
+        let expected = [
+            ("client-cert", &certificate),
+            ("client-cert-chain", &chain),
+            ("x-customer-id", &"acme".to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.clone()));
+        assert_eq!(ours, if held.is_some() { expected.to_vec() } else { Vec::new() }, "{host}");
+    }
+}
+
+#[test]
+fn a_customer_of_certificates_alone_is_not_served_without_one_where_one_is_optional() {
+    let office = Office::open("test", |config| {
+        config.tail += &format!(
+            "[[route]]\nid = \"shared\"\nhosts = [\"{ASKED}\"]\npath_prefix = \"/shared\"\nclient_cert = \"optional\"\n\
+             customers = [\"acme\"]\nupstream = \"backend\"\n"
+        );
+    });
+    let acme = office.by_request("issue", "acme", "acme");
+    office.until("acme is served", || office.status(ASKED, "/shared", Some(&acme)) == 200);
+    // Strangers are turned away for a moment on a busy machine.
+    office.until("strangers are served", || office.status(ASKED, "/shared", None) == 200);
+    let mut wire = office.client(ASKED, None).connect().expect("connected");
+    office.portcullis(&["customer", "set", "acme", "--mtls-only", "true"]);
+    office.until("the flag holds", || office.status(ASKED, "/shared", None) == 401);
+    wire.send(&request(ASKED, "/shared")).expect("sent");
+    assert_eq!(wire.answer().expect("an answer").status, 401, "on an open connection too");
+    assert_eq!(office.status(ASKED, "/shared", Some(&acme)), 200);
+    office.until("others are served", || office.status(ASKED, "/any", None) == 200);
 }
 
 #[test]
