@@ -4,6 +4,7 @@
 
 mod attacks;
 mod certificates;
+mod churn;
 mod commands;
 mod crs;
 mod customers;

@@ -18,6 +18,9 @@ const MUTATIONS: &str = "100000";
 /// So many commands on the register are killed.
 const KILLS: &str = "300";
 
+/// So many handshakes with client certificates while register, CRL and certificates change.
+const HANDSHAKES: &str = "2000";
+
 /// Descriptors that hundreds of connections take, both ends of which are in one process.
 const DESCRIPTORS: &str = "16384";
 
@@ -26,9 +29,10 @@ pub(crate) fn run(workspace: &Path, crs: Option<PathBuf>) -> anyhow::Result<bool
     let suite = conformance::run(workspace, &conformance::Arguments::whole(crs.clone()));
     let flat = reloads::run(workspace, &reloads::Arguments { crs, binary: None, count: RELOADS });
     let equal = mutations(workspace)?;
-    let kills = kills(workspace)?;
+    let kills = end_to_end(workspace, "kills::", ("PORTCULLIS_KILLS", KILLS))?;
+    let churn = end_to_end(workspace, "churn::", ("PORTCULLIS_HANDSHAKES", HANDSHAKES))?;
     let slow = slow_clients(workspace)?;
-    Ok(suite? && flat? && equal && kills && slow)
+    Ok(suite? && flat? && equal && kills && churn && slow)
 }
 
 /// Requests of the suite, mutated, through both engines. The seed is fixed in the test.
@@ -50,10 +54,10 @@ fn slow_clients(workspace: &Path) -> anyhow::Result<bool> {
     Ok(test.current_dir(workspace).status().context("sh")?.success())
 }
 
-fn kills(workspace: &Path) -> anyhow::Result<bool> {
+/// Tests of the binary, by the beginning of their names, in the length that a variable says.
+fn end_to_end(workspace: &Path, topic: &str, (variable, length): (&str, &str)) -> anyhow::Result<bool> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut test = Command::new(cargo);
-    test.args(["test", "--test", "end_to_end", "kills::", "--", "--nocapture"])
-        .env("PORTCULLIS_KILLS", KILLS);
+    test.args(["test", "--test", "end_to_end", topic, "--", "--nocapture"]).env(variable, length);
     Ok(test.current_dir(workspace).status().context("cargo test")?.success())
 }
