@@ -24,6 +24,7 @@ use crate::{
 pub struct Client {
     address: SocketAddr,
     name: String,
+    roots: Arc<RootCertStore>,
     config: Option<Arc<ClientConfig>>,
     timeout: Duration,
     preamble: Vec<u8>,
@@ -43,16 +44,18 @@ impl Client {
     /// A TLS client that trusts `authority`, asks for `name` by SNI and offers HTTP/1.1.
     #[must_use]
     pub fn tls(address: SocketAddr, authority: &Authority, name: &str) -> Self {
-        let config = client_config(authority.roots(), &["http/1.1"]);
+        let roots = Arc::new(authority.roots());
+        let config = client_config(RootCertStore::clone(&roots), &["http/1.1"]);
         let timeout = Duration::from_secs(30);
-        Self { address, name: name.to_owned(), config: Some(config), timeout, preamble: Vec::new() }
+        Self { address, name: name.to_owned(), roots, config: Some(config), timeout, preamble: Vec::new() }
     }
 
     /// A client without TLS.
     #[must_use]
     pub fn plain(address: SocketAddr) -> Self {
         let timeout = Duration::from_secs(30);
-        Self { address, name: String::new(), config: None, timeout, preamble: Vec::new() }
+        let roots = Arc::new(RootCertStore::empty());
+        Self { address, name: String::new(), roots, config: None, timeout, preamble: Vec::new() }
     }
 
     /// Shows this certificate to a server that asks: PEM, leaf first, and its key.
@@ -81,6 +84,31 @@ impl Client {
         if let Some(config) = &self.config {
             let mut config = ClientConfig::clone(config);
             config.resumption = Resumption::in_memory_sessions(8);
+            self.config = Some(Arc::new(config));
+        }
+        self
+    }
+
+    /// Agrees on keys by this group alone (RFC 8446, section 4.2.7), by the name that the TLS library has for it: `X25519`.
+    ///
+    /// # Panics
+    /// The library does not have it.
+    #[must_use]
+    pub fn with_group(mut self, name: &str) -> Self {
+        if let Some(config) = &self.config {
+            let mut provider = rustls::crypto::CryptoProvider::clone(config.crypto_provider());
+            provider.kx_groups.retain(|group| format!("{:?}", group.name()) == name);
+            assert!(!provider.kx_groups.is_empty(), "no group {name}");
+            let resolver = Arc::clone(&config.client_auth_cert_resolver);
+            let alpn = config.alpn_protocols.clone();
+            let roots = Arc::clone(&self.roots);
+            let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
+                .with_safe_default_protocol_versions()
+                .expect("the provider's own versions")
+                .with_root_certificates(roots)
+                .with_client_cert_resolver(resolver);
+            config.resumption = Resumption::disabled();
+            config.alpn_protocols = alpn;
             self.config = Some(Arc::new(config));
         }
         self
@@ -215,6 +243,22 @@ impl Wire {
     /// When a read fails or waits too long.
     pub fn rest(&mut self) -> io::Result<Vec<u8>> {
         self.stream.rest()
+    }
+
+    /// Says that nothing more will come and reads until the peer closes. A TLS server has verified our handshake by then.
+    ///
+    /// # Errors
+    /// When the peer has refused the handshake, or does not close in time.
+    pub fn close(mut self) -> io::Result<()> {
+        if let Stream::Tls(stream) = self.stream.inner() {
+            stream.conn.send_close_notify();
+            stream.flush()?;
+        }
+        match self.rest() {
+            // Some peers close without saying so.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
+            rest => rest.map(drop),
+        }
     }
 
     /// Our end of the connection: what the peer's log calls the client.

@@ -294,6 +294,12 @@ impl Edge {
         self.config.admin
     }
 
+    /// The authority that signed its certificate.
+    #[must_use]
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
     /// The authority that signed its certificate, as a file for `curl --cacert`.
     ///
     /// # Errors

@@ -4,8 +4,8 @@
 //! same backend. Each server has the first core for itself, the load and the backend share the second one. What is compared is the CPU
 //! time of the server process for a request: its inverse is what a core can serve, and other work on the machine disturbs it little.
 
-mod load;
-mod servers;
+pub(crate) mod load;
+pub(crate) mod servers;
 
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,7 @@
 //! Developer commands: `cargo xtask layers`, `conformance`, `data`, `soak`, `docs`.
 
 mod bench_edge;
+mod bench_handshakes;
 mod bench_hostile;
 mod bench_peers;
 mod conformance;
@@ -39,6 +40,8 @@ enum Command {
     BenchHostile(bench_hostile::Arguments),
     /// Requests that a core serves: the edge with its rules and without, nginx with ModSecurity and without
     BenchEdge(bench_edge::Arguments),
+    /// Full TLS 1.3 handshakes with client certificates that a core does: the edge and nginx
+    BenchHandshakes(bench_handshakes::Arguments),
     /// Instructions of a transaction, compared with benches/instructions.toml
     Instructions(instructions::Arguments),
     /// Fetches the pinned data sets of tests/data.lock into target/data
@@ -54,7 +57,7 @@ enum Command {
     /// Reloads the full rule set under load: memory must stay as it was
     Reloads(reloads::Arguments),
     /// The long forms of what ./test runs in short: the whole regression suite on the release binary, 300 kills of the commands on
-    /// the register, slow clients by the hundred, 1,000 reloads under load, 100,000 mutated requests for both engines
+    /// the register, 2,000 handshakes while certificates change, slow clients by the hundred, 1,000 reloads under load, 100,000 mutated requests for both engines
     Soak {
         /// A release of the Core Rule Set with its tests; target/data/crs/4.28.0 unless given
         #[arg(long)]
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Command::BenchPeers(arguments) => bench_peers::run(workspace(), &arguments),
         Command::BenchHostile(arguments) => bench_hostile::run(workspace(), &arguments),
         Command::BenchEdge(arguments) => bench_edge::run(workspace(), &arguments),
+        Command::BenchHandshakes(arguments) => bench_handshakes::run(workspace(), &arguments),
         Command::Reloads(arguments) => reloads::run(workspace(), &arguments),
         Command::Instructions(arguments) => instructions::run(workspace(), &arguments),
         Command::Data(arguments) => data::run(workspace(), &arguments),

@@ -16,7 +16,7 @@ pub(super) struct Measured {
 }
 
 /// Ticks of `/proc/PID/stat` in a second, on every Linux that Rust supports.
-const TICKS: f64 = 100.0;
+pub(crate) const TICKS: f64 = 100.0;
 
 /// Sends one request over and over. Fails when one of the answers is not good.
 pub(super) fn measure(
@@ -58,7 +58,7 @@ fn understood(text: &str) -> Option<(f64, f64)> {
 }
 
 /// CPU time of a process so far: fields 14 and 15, behind the name, which may hold anything.
-fn ticks(pid: u32) -> anyhow::Result<u64> {
+pub(crate) fn ticks(pid: u32) -> anyhow::Result<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let (_, fields) = stat.rsplit_once(')').context("no name")?;
     let fields = fields.split_whitespace().skip(11).take(2);

@@ -58,7 +58,7 @@ pub(super) enum Server {
     Nginx(Nginx),
 }
 
-pub(super) struct Nginx {
+pub(crate) struct Nginx {
     child: Child,
     address: SocketAddr,
 }
@@ -79,6 +79,12 @@ impl Server {
     }
 }
 
+impl Nginx {
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
 impl Drop for Nginx {
     fn drop(&mut self) {
         // It has ended already, or cannot be ended.
@@ -92,7 +98,7 @@ pub(super) fn backend(place: &Place) -> anyhow::Result<Nginx> {
     let page = "<p>All is well, and nothing here is worth a second look.</p>".repeat(17);
     let server =
         format!("listen {}; location / {{ default_type text/html; return 200 '{page}'; }}", place.backend);
-    started(place, "backend", place.backend, "1", "", &server)
+    started(&place.directory.join("backend"), place.backend, place.backend, "1", "", &server)
 }
 
 fn edge(place: &Place, mode: &str) -> anyhow::Result<Server> {
@@ -123,21 +129,20 @@ fn nginx(place: &Place, waf: &str) -> anyhow::Result<Server> {
         certificate.display(),
         key.display()
     );
-    started(place, "server", address, "0", module, &server).map(Server::Nginx)
+    started(&place.directory.join("server"), place.backend, address, "0", module, &server).map(Server::Nginx)
 }
 
-/// nginx as one process.
-fn started(
-    place: &Place,
-    name: &str,
+/// nginx as one process, its files in a directory of its own.
+pub(crate) fn started(
+    directory: &Path,
+    backend: SocketAddr,
     address: SocketAddr,
     core: &str,
     module: &str,
     server: &str,
 ) -> anyhow::Result<Nginx> {
-    let directory = place.directory.join(name);
-    fs::create_dir_all(&directory)?;
-    let (here, backend) = (directory.display(), place.backend);
+    fs::create_dir_all(directory)?;
+    let here = directory.display();
     let text = format!(
         "{module}\ndaemon off; master_process off; worker_processes 1; pid {here}/pid; error_log {here}/error.log;\n\
          events {{ worker_connections 1024; }}\n\
@@ -168,7 +173,7 @@ fn started(
 }
 
 /// Every thread of a process.
-fn pin(pid: u32, core: &str) -> anyhow::Result<()> {
+pub(crate) fn pin(pid: u32, core: &str) -> anyhow::Result<()> {
     let status = Command::new("taskset")
         .args(["-a", "-p", "-c", core, &pid.to_string()])
         .stdout(Stdio::null())
