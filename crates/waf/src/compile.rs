@@ -88,6 +88,7 @@ pub(crate) fn compile(
     program.names = schedule::names(&program.rules);
     if options.engine == Engine::Compiled {
         targets::number(&mut program.rules, &program.names);
+        quiet::note_unseen_captures(&mut program.rules);
         program = schedule::plan(program);
     }
     Compiled { program: Some(program), diagnostics }

@@ -137,6 +137,12 @@ pub(crate) fn visit(
                 show(Some(&member.name), &member.value);
             }
         }
+        (Meaning::Store(..), Some(Selector::Name(name))) if target.numbers.is_some() => {
+            let number = target.numbers.iter().flat_map(|numbers| numbers.iter()).next();
+            if let Some(member) = state.tx.find_known(number.map(|number| usize::from(*number)), name) {
+                show(Some(&member.name), &member.value);
+            }
+        }
         (Meaning::Store(_, find), Some(Selector::Name(member))) => {
             if let Some((name, value)) = find(state, member) {
                 show(Some(&name), &value);

@@ -190,8 +190,19 @@ fn literal(text: &[u8]) -> Template {
 
 /// A copy of a `SecAction`. A rule with an operator has none: nothing of it would be changed.
 fn copied(rule: &Rule) -> Option<Rule> {
-    let [Link { targets, exclusions, transformations, multi_match, capture, test: None, set_vars, effects }] =
-        rule.links.as_slice()
+    let [
+        Link {
+            targets,
+            exclusions,
+            transformations,
+            multi_match,
+            capture,
+            captures_unseen,
+            test: None,
+            set_vars,
+            effects,
+        },
+    ] = rule.links.as_slice()
     else {
         return None;
     };
@@ -201,6 +212,7 @@ fn copied(rule: &Rule) -> Option<Rule> {
         transformations: transformations.clone(),
         multi_match: *multi_match,
         capture: *capture,
+        captures_unseen: *captures_unseen,
         test: None,
         set_vars: set_vars.clone(),
         effects: effects.clone(),

@@ -294,6 +294,19 @@ const ENTANGLED: &[&str] = &[
          SecRule TX:a "@eq 8" "t:none"
        SecRule TX:b "@eq 1" "id:7,phase:2,pass,log"
        SecRule MATCHED_VAR_NAME "@rx ^(.*)$" "id:8,phase:5,pass,log,capture,logdata:'%{tx.1} %{HIGHEST_SEVERITY}'""#,
+    // Captures that nobody looks at beside those that somebody does: in the same link, in one behind it, after all of them.
+    r#"SecRule ARGS:x "@rx ^(.)" "id:1,phase:1,pass,log,capture,logdata:'%{tx.1}'"
+       SecRule ARGS:x "@rx ^(\d)$" "id:2,phase:1,pass,log,capture,chain,setvar:tx.a=%{tx.0}"
+         SecRule TX:1 "@eq 5" "t:none,setvar:tx.b=%{tx.1}"
+       SecRule ARGS:x "@rx ^(\d)" "id:3,phase:1,pass,log,capture,chain,setenv:first=%{tx.1}"
+         SecRule REQUEST_METHOD "@rx (.)$" "t:none,capture"
+       SecRule ARGS:x "@rx ^(\d)" "id:4,phase:1,pass,log,capture,chain"
+         SecRule REQUEST_METHOD "@rx ^(.)" "t:none,capture,chain"
+           SecRule REQUEST_PROTOCOL "@beginsWith %{tx.0}" "t:none,setvar:tx.c=1"
+       SecRule TX:b "@rx ^(.*)$" "id:5,phase:1,pass,log,capture,setvar:tx.d=%{tx.1}"
+       SecRule ENV:first "@streq T" "id:6,phase:1,pass,log,capture"
+       SecRule TX:d "@eq 5" "id:7,phase:2,pass,log,capture"
+       SecRule TX:a "@eq 1" "id:8,phase:2,pass,log,capture""#,
 ];
 
 #[test]

@@ -170,6 +170,7 @@ fn lower_link(compiler: &mut Compiler<'_>, written: &DraftLink, said: Lowered) -
         transformations: said.transformations,
         multi_match: said.multi_match,
         capture: said.capture,
+        captures_unseen: false,
         test,
         set_vars: said.set_vars,
         effects: said.effects,

@@ -9,7 +9,7 @@ use portcullis_seclang::vocabulary::Variable;
 
 use crate::{
     ir::{
-        Disruption, Echo, Effect, Link, Names, Operation, Part, Regex, Rule, RuleId, Selector, Store,
+        Disruption, Echo, Effect, Link, Names, Operation, Part, Regex, Rule, RuleId, Selector, Store, Target,
         Template,
     },
     state::Value,
@@ -164,6 +164,43 @@ impl Observers {
             self.patterns.iter().filter(|(other, _)| *other != id).map(|(_, pattern)| pattern.clone());
         Some(Echo { variables, argument, patterns: patterns.collect(), names: Arc::clone(names) })
     }
+}
+
+/// Notes the links whose captures are left for `logdata` alone, as most of them are.
+pub(super) fn note_unseen_captures(rules: &mut [Rule]) {
+    let observers = Observers::new(rules);
+    if observers.captures || observers.all_of_tx {
+        return;
+    }
+    for rule in rules {
+        // What runs when the whole chain matched looks at the captures of its last link.
+        let effects = rule.links.iter().flat_map(|link| &link.effects);
+        let mut seen = effects.flat_map(templates).any(shows_capture)
+            || matches!(&rule.disruption, Disruption::Redirect(_, location) if shows_capture(location));
+        for link in rule.links.iter_mut().rev() {
+            let argument = link.test.as_ref().and_then(|test| test.argument.as_ref());
+            let written = link.set_vars.iter().flat_map(|set_var| {
+                std::iter::once(&set_var.name).chain(match &set_var.operation {
+                    Operation::Unset => None,
+                    Operation::Set(value) | Operation::Add(value) | Operation::Subtract(value) => Some(value),
+                })
+            });
+            // What a link behind looks at may be the captures of this one.
+            seen |= written.chain(argument).any(shows_capture) || link.targets.iter().any(is_capture_itself);
+            link.captures_unseen = !seen;
+        }
+    }
+}
+
+fn shows_capture(template: &Template) -> bool {
+    template.parts.iter().any(|part| match part {
+        Part::Macro { variable: Variable::Tx, key } => key.as_deref().is_none_or(is_capture),
+        Part::Macro { .. } | Part::Literal(_) | Part::Unknown(_) => false,
+    })
+}
+
+fn is_capture_itself(target: &Target) -> bool {
+    matches!((target.variable, &target.selector), (Variable::Tx, Some(Selector::Name(name))) if is_capture(name))
 }
 
 /// Whether a match of a link replaces all captures.

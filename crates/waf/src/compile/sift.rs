@@ -191,6 +191,7 @@ fn no_link() -> &'static Link {
         transformations: Vec::new(),
         multi_match: false,
         capture: false,
+        captures_unseen: false,
         test: None,
         set_vars: Vec::new(),
         effects: Vec::new(),

@@ -130,7 +130,7 @@ fn regex(pattern: &[u8], ignore_case: bool, resources: &Resources<'_>) -> Result
         .map_err(|refusal| refusal.message)
 }
 
-/// Looks names of `TX` up that have numbers: those that `setvar` writes, and those that `TX:/../` selects.
+/// Looks names of `TX` up that have numbers: those that `setvar` writes, and those that `TX:x` and `TX:/../` select.
 pub(super) fn number(rules: &mut [Rule], names: &Names) {
     for set_var in rules.iter_mut().flat_map(|rule| &mut rule.links).flat_map(|link| &mut link.set_vars) {
         if set_var.store == Store::Tx {
@@ -144,11 +144,17 @@ pub(super) fn number(rules: &mut [Rule], names: &Names) {
         }
     }
     for target in rules.iter_mut().flat_map(|rule| &mut rule.links).flat_map(|link| &mut link.targets) {
-        if let (Variable::Tx, Some(Selector::Regex(regex))) = (target.variable, &target.selector)
-            && regex.folds_case()
-        {
-            let selected = names.iter().enumerate().filter(|(_, (name, ()))| regex.is_match(name));
-            target.numbers = Some(selected.filter_map(|(number, _)| u16::try_from(number).ok()).collect());
+        match (target.variable, &target.selector) {
+            (Variable::Tx, Some(Selector::Regex(regex))) if regex.folds_case() => {
+                let selected = names.iter().enumerate().filter(|(_, (name, ()))| regex.is_match(name));
+                target.numbers =
+                    Some(selected.filter_map(|(number, _)| u16::try_from(number).ok()).collect());
+            }
+            (Variable::Tx, Some(Selector::Name(name))) => {
+                let number = names.position(name).and_then(|number| u16::try_from(number).ok());
+                target.numbers = number.map(|number| Arc::from([number]));
+            }
+            _ => {}
         }
     }
 }

@@ -105,6 +105,8 @@ pub struct Link {
     pub multi_match: bool,
     /// `capture`
     pub capture: bool,
+    /// What it captures is looked at by nobody but a report with values.
+    pub(crate) captures_unseen: bool,
     /// Absent in `SecAction`, which always matches, once.
     pub test: Option<Test>,
     /// `setvar`s

@@ -92,7 +92,7 @@ pub struct Target {
     pub label: Arc<str>,
     /// How its values are found.
     pub(crate) meaning: Meaning,
-    /// Of `TX:/../`, the numbers of the names selected, where the compiler has looked: other numbers need not be asked for.
+    /// Of `TX:x` and `TX:/../`, the numbers of the names selected, where the compiler has looked: other numbers need not be asked for.
     pub(crate) numbers: Option<Arc<[u16]>>,
 }
 

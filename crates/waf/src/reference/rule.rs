@@ -62,7 +62,7 @@ impl Run {
         };
         let mut matched = false;
         for target in &link.targets {
-            search(&self.state, id, link, (test, target), known, room);
+            search(&self.state, id, link, (test, target), (known, self.wants_groups(link)), room);
             let mut hits = std::mem::take(&mut room.hits);
             for hit in hits.drain(..) {
                 matched |= self.hit(rule, link, (test, target), hit, room);
@@ -70,6 +70,11 @@ impl Run {
             room.hits = hits;
         }
         matched
+    }
+
+    /// Whether what a link captures may be looked at.
+    fn wants_groups(&self, link: &Link) -> bool {
+        link.capture && (self.keeps_values || !link.captures_unseen)
     }
 
     /// Tests a value that is not decided yet, with `multiMatch` in every form it takes (trap 7), and acts on every match (trap 1).
@@ -95,7 +100,7 @@ impl Run {
             let argument =
                 test.argument.as_ref().map(|template| expanded(&self.state, template, &mut room.argument));
             self.state.work.charge_value(form.len(), test.operate.weight());
-            let with_groups = link.capture;
+            let with_groups = self.wants_groups(link);
             let hit_it = test.operate.evaluate(&form, argument, with_groups, &mut found);
             let tested = Tested { hit: hit_it, found, with_groups };
             matched |= self.form(rule, link, (test, target), (hit.member.clone(), form, tested), room);
@@ -121,7 +126,7 @@ impl Run {
             self.state.geo =
                 geo.map(|(name, value)| Member::new(name.as_bytes(), value.as_bytes())).collect();
         }
-        if hit && link.capture && found.undecided.is_none() {
+        if hit && self.wants_groups(link) && found.undecided.is_none() {
             // Groups cost several times what a verdict costs: they are asked for after a match only.
             if !with_groups {
                 found.clear();
@@ -242,7 +247,7 @@ fn search(
     id: RuleId,
     link: &Link,
     (test, target): (&Test, &Target),
-    known: Option<&[Sighting]>,
+    (known, wants_groups): (Option<&[Sighting]>, bool),
     room: &mut Room,
 ) {
     if known.is_some_and(|known| !known.iter().any(|sighting| sighting.reaches(target.variable))) {
@@ -259,7 +264,7 @@ fn search(
         if !sighted && test.operate.matches(seen) == Some(test.negated) {
             return None;
         }
-        let with_groups = sighted && link.capture;
+        let with_groups = sighted && wants_groups;
         let hit = test.operate.evaluate(seen, argument, with_groups, &mut found);
         if hit != test.negated || found.undecided.is_some() {
             return Some(Tested { hit, found: std::mem::take(&mut found), with_groups });

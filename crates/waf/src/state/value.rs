@@ -32,10 +32,18 @@ impl Value {
     }
 
     /// A part of a buffer. A short one is copied; so is what does not stand in the buffer at all.
+    #[inline]
     pub(crate) fn part(buffer: &Bytes, part: &[u8]) -> Self {
         let start = part.as_ptr().addr().wrapping_sub(buffer.as_ptr().addr());
+        if part.len() <= SHORT {
+            // What stands behind it is copied too: so many bytes at once cost less than as many as there are.
+            return match (buffer.get(start..).and_then(|rest| rest.first_chunk()), u8::try_from(part.len())) {
+                (Some(bytes), Ok(length)) => Self(Text::Short { length, bytes: *bytes }),
+                _ => Self::from(part),
+            };
+        }
         match start.checked_add(part.len()) {
-            Some(end) if part.len() > SHORT && end <= buffer.len() => Self::shared(buffer.slice(start..end)),
+            Some(end) if end <= buffer.len() => Self::shared(buffer.slice(start..end)),
             _ => Self::from(part),
         }
     }
@@ -164,6 +172,12 @@ mod tests {
             assert_eq!(&*value, &buffer[from..to]);
             assert_eq!(std::ptr::eq(&*value, &buffer[from..to]), to - from > SHORT);
         }
+        for from in 0..=100 {
+            let value = Value::part(&buffer, &buffer[from..(from + 7).min(100)]);
+            assert_eq!(&*value, &buffer[from..(from + 7).min(100)]);
+            assert_eq!(value, Value::from(&buffer[from..(from + 7).min(100)]));
+        }
+        assert!(Value::part(&buffer, &[]).is_empty());
         let other = vec![7; 50];
         assert_eq!(&*Value::part(&buffer, &other), other.as_slice());
     }
