@@ -13,6 +13,7 @@ mod floods;
 mod foreign_clients;
 mod gate;
 mod kills;
+mod overlays;
 mod records;
 mod reload;
 mod support;

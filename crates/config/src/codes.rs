@@ -67,6 +67,8 @@ pub const UNKNOWN_ROUTE: Code = Code("E0527");
 pub const BAD_KEY: Code = Code("E0528");
 /// Not the URL of a store.
 pub const BAD_STORE: Code = Code("E0529");
+/// Not the name of a rule, of a range of rules, or a tag.
+pub const BAD_RULE: Code = Code("E0530");
 
 /// An upstream that no route names.
 pub const UNUSED_UPSTREAM: Code = Code("W0501");
@@ -114,6 +116,7 @@ pub const ALL: &[(Code, &str)] = &[
     (UNKNOWN_ROUTE, "no route of this id"),
     (BAD_KEY, "not something that requests can be counted by"),
     (BAD_STORE, "not the URL of a store"),
+    (BAD_RULE, "not the id of a rule, a range of ids or a tag"),
     (UNUSED_UPSTREAM, "no route leads to the upstream"),
     (PLAINTEXT, "the upstream is spoken to without TLS"),
     (NOT_INSPECTED, "requests are forwarded without inspection"),

@@ -54,6 +54,7 @@ pub(crate) fn config(root: &DeTable<'_>, reader: &mut Reader<'_>) -> Config {
         rate_limits,
         access,
         address_lists,
+        rule_exclusions: rules::exclusions(root, reader, &routes),
         waf,
         log: rules::log(root, reader),
         upstreams,

@@ -34,6 +34,8 @@ pub struct Config {
     pub rate_limits: RateLimits,
     /// The rule engine.
     pub waf: Waf,
+    /// Rules, or targets of rules, that are left out for a while.
+    pub rule_exclusions: Vec<RuleExclusion>,
     /// Records.
     pub log: Log,
     /// Backends by id.
@@ -377,6 +379,63 @@ pub struct Waf {
     pub verdict_cache: bool,
 }
 
+/// What the engine does with the requests of a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WafPolicy {
+    /// What a match leads to.
+    pub mode: WafMode,
+    /// `tx.blocking_paranoia_level`, 1 to 4.
+    pub paranoia: u8,
+    /// `tx.detection_paranoia_level`, not below `paranoia`.
+    pub detection_paranoia: u8,
+    /// `tx.inbound_anomaly_score_threshold`
+    pub inbound_threshold: u32,
+    /// `tx.outbound_anomaly_score_threshold`
+    pub outbound_threshold: u32,
+}
+
+impl Waf {
+    /// What holds where no route says otherwise.
+    #[must_use]
+    pub fn policy(&self) -> WafPolicy {
+        WafPolicy {
+            mode: self.mode,
+            paranoia: self.paranoia,
+            detection_paranoia: self.detection_paranoia,
+            inbound_threshold: self.inbound_threshold,
+            outbound_threshold: self.outbound_threshold,
+        }
+    }
+}
+
+/// Rules, or targets of rules, that are left out for a while.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RuleExclusion {
+    /// Which rules, and where each was written; at least one.
+    pub rules: Vec<(RuleName, Option<Span>)>,
+    /// What they do not look at, in SecLang's words; without any they are left out whole.
+    pub targets: Vec<(String, Option<Span>)>,
+    /// Ids of the routes it holds for; none for all.
+    pub routes: Vec<String>,
+    /// Why.
+    pub reason: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// Unix time at which it ends.
+    pub expires: Duration,
+    /// Where that was written.
+    pub expires_span: Option<Span>,
+}
+
+/// How rules are named.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum RuleName {
+    /// All from one id to another.
+    Ids(u64, u64),
+    /// All with a tag.
+    Tag(String),
+}
+
 /// Most work that the engine does for one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkBudget {
@@ -497,8 +556,8 @@ pub struct Route {
     pub client_cert: Option<ClientCert>,
     /// Ids of the customers that are served; empty is everybody.
     pub customers: Vec<String>,
-    /// Mode for this route.
-    pub waf: WafMode,
+    /// What the engine does here.
+    pub waf: WafPolicy,
     /// Address lists for this route.
     pub access: Access,
     /// Body limit for this route in bytes.

@@ -5,6 +5,8 @@ use std::{net::IpAddr, time::Duration};
 use ipnet::IpNet;
 use toml::value::{Datetime, Offset};
 
+use crate::RuleName;
+
 const SIZES: &[(&str, u64)] = &[("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
 const TIMES: &[(&str, u64)] = &[("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
@@ -89,6 +91,23 @@ pub fn prefix(text: &str) -> Result<IpNet, String> {
     }
 }
 
+/// `"942100"`, `"942130-942200"`, `"tag:attack-sqli"`.
+pub(crate) fn rule(text: &str) -> Option<RuleName> {
+    if let Some(tag) = text.strip_prefix("tag:") {
+        let clear = !tag.is_empty() && !tag.chars().any(char::is_control) && tag.trim() == tag;
+        return clear.then(|| RuleName::Tag(tag.to_owned()));
+    }
+    let digits = |text: &str| -> Option<u64> {
+        let plain = text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse().ok().filter(|id| plain && *id > 0)
+    };
+    let (from, to) = match text.split_once('-') {
+        Some((from, to)) => (digits(from)?, digits(to)?),
+        None => (digits(text)?, digits(text)?),
+    };
+    (from <= to).then_some(RuleName::Ids(from, to))
+}
+
 /// The largest unit that needs no fraction.
 pub(crate) fn show_size(bytes: u64) -> String {
     show(bytes, SIZES)
@@ -149,6 +168,18 @@ mod tests {
         ] {
             let read = text.parse::<Datetime>().ok().and_then(|written| moment(&written));
             assert_eq!(read, seconds.map(Duration::from_secs), "{text}");
+        }
+    }
+
+    #[test]
+    fn rules_are_named_in_three_ways() {
+        assert_eq!(rule("942100"), Some(RuleName::Ids(942_100, 942_100)));
+        assert_eq!(rule("942130-942200"), Some(RuleName::Ids(942_130, 942_200)));
+        assert_eq!(rule("tag:OWASP_CRS/ATTACK"), Some(RuleName::Tag("OWASP_CRS/ATTACK".to_owned())));
+        for bad in
+            ["", "0", "-1", "+1", "1-", "2-1", "1-2-3", "942100,942110", "tag:", "tag: a", "sqli", "1 "]
+        {
+            assert_eq!(rule(bad), None, "{bad}");
         }
     }
 

@@ -59,6 +59,8 @@ pub enum Kind {
     Moment,
     /// A list of addresses and prefixes, `"192.0.2.0/24"`.
     Prefixes,
+    /// A list of ids of rules, ranges of them and tags: `942100`, `"942130-942200"`, `"tag:attack-sqli"`.
+    Rules,
     /// An inline table of this name.
     Inline(&'static str),
 }
@@ -115,6 +117,11 @@ pub const TABLES: &[Table] = &[
     Table { name: "rate_limits", many: false, doc: "How limits count" },
     Table { name: "rate_limit", many: true, doc: "How much one client may ask" },
     Table { name: "waf", many: false, doc: "The rule engine" },
+    Table {
+        name: "rule_exclusion",
+        many: true,
+        doc: "Rules, or targets of rules, that are left out for a while",
+    },
     Table { name: "log", many: false, doc: "Records" },
     Table { name: "server", many: false, doc: "The process" },
     Table { name: "upstream", many: true, doc: "A backend" },
@@ -131,8 +138,8 @@ const fn key(table: &'static str, name: &'static str, kind: Kind, absent: Absent
 pub const KEYS: &[Key] = {
     use Absent::{Default, Otherwise, Required};
     use Kind::{
-        Choice, Count, Duration, Flag, Inline, Moment, Path, Paths, Prefixes, Size, SocketOrOff, Sockets,
-        Text, Texts, WordOrPath,
+        Choice, Count, Duration, Flag, Inline, Moment, Path, Paths, Prefixes, Rules, Size, SocketOrOff,
+        Sockets, Text, Texts, WordOrPath,
     };
     &[
         key("", "environment", Text, Default("\"development\""), "label of this environment"),
@@ -527,6 +534,18 @@ pub const KEYS: &[Key] = {
             Default("true"),
             "whether rules remember header fields and names that come again",
         ),
+        key("rule_exclusion", "rules", Rules, Required, "ids of rules, ranges of ids, tags"),
+        key(
+            "rule_exclusion",
+            "targets",
+            Texts,
+            Default("[]"),
+            "what they do not look at, in SecLang's words; empty leaves the rules out whole",
+        ),
+        key("rule_exclusion", "routes", Texts, Default("[]"), "ids of the routes it holds for; empty is all"),
+        key("rule_exclusion", "reason", Text, Required, "why"),
+        key("rule_exclusion", "owner", Text, Required, "who answers for it"),
+        key("rule_exclusion", "expires", Moment, Required, "when it ends"),
         key("log", "access", WordOrPath(SINKS), Default("\"stdout\""), "one line for each request"),
         key("log", "audit", WordOrPath(SINKS), Default("\"stdout\""), "one event for each refusal"),
         key(
@@ -646,6 +665,34 @@ pub const KEYS: &[Key] = {
             "bytes of a request body here",
         ),
         key("route.waf", "mode", Choice(MODES), Otherwise("the value of waf.mode"), "what a match leads to"),
+        key(
+            "route.waf",
+            "paranoia",
+            Count(1, 4),
+            Otherwise("the value of waf.paranoia"),
+            "paranoia level whose rules block",
+        ),
+        key(
+            "route.waf",
+            "detection_paranoia",
+            Count(1, 4),
+            Otherwise("the value of waf.detection_paranoia, and at least paranoia"),
+            "paranoia level whose rules are recorded",
+        ),
+        key(
+            "route.waf",
+            "inbound_threshold",
+            Count(1, 100_000),
+            Otherwise("the value of waf.inbound_threshold"),
+            "anomaly score at which a request is refused",
+        ),
+        key(
+            "route.waf",
+            "outbound_threshold",
+            Count(1, 100_000),
+            Otherwise("the value of waf.outbound_threshold"),
+            "anomaly score at which an answer is refused",
+        ),
     ]
 };
 

@@ -268,6 +268,7 @@ fn expected(kind: Kind) -> String {
         Kind::Sockets => String::from("a list of \"address:port\""),
         Kind::Moment => String::from("a moment such as 2026-12-01T18:00:00Z"),
         Kind::Prefixes => String::from("a list of addresses or prefixes such as \"192.0.2.0/24\""),
+        Kind::Rules => String::from("a list of ids of rules, ranges of ids and tags"),
         Kind::Inline(_) => String::from("a table, { .. }"),
     }
 }

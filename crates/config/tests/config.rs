@@ -7,8 +7,8 @@ use std::{
 };
 
 use portcullis_config::{
-    AuditScope, ClientCert, Config, CrsSource, ForwardedField, Loaded, RateKey, Sink, Surroundings,
-    Transport, UpstreamHttp, WafMode, WorkSpent, codes, load,
+    AuditScope, ClientCert, Config, CrsSource, ForwardedField, Loaded, RateKey, RuleName, Sink, Surroundings,
+    Transport, UpstreamHttp, WafMode, WafPolicy, WorkSpent, codes, load,
     schema::{self, Absent, Kind},
 };
 use portcullis_diag::{Sources, render};
@@ -266,7 +266,7 @@ const CASES: &[Case] = &[
     ("rate_limit.concurrent", "32", |c| c.rate_limits.limits[0].concurrent == Some(32)),
     ("rate_limit.keys", "33", |c| c.rate_limits.limits[0].keys == 33),
     ("rate_limit.mode", "\"shadow\"", |c| c.rate_limits.limits[0].shadow),
-    ("waf.mode", "\"detect\"", |c| c.waf.mode == WafMode::Detect && c.routes[0].waf == WafMode::Detect),
+    ("waf.mode", "\"detect\"", |c| c.routes[0].waf.mode == WafMode::Detect),
     ("waf.crs", "\"./crs\"", |c| c.waf.crs == CrsSource::Directory(PathBuf::from("/etc/p/./crs"))),
     ("waf.crs", "\"baseline\"", |c| c.waf.crs == CrsSource::Baseline),
     ("waf.crs", "\"none\"", |c| c.waf.crs == CrsSource::None),
@@ -329,9 +329,39 @@ const CASES: &[Case] = &[
     ("route.path_prefix", "\"/api\"", |c| c.routes[0].path_prefix == "/api"),
     ("route.upstream", "\"demo\"", |c| c.routes[0].upstream == "demo"),
     ("route.waf", "{ mode = \"detect\" }", |c| {
-        c.waf.mode == WafMode::Block && c.routes[0].waf == WafMode::Detect
+        let policy = c.routes[0].waf;
+        c.waf.mode == WafMode::Block && policy == (WafPolicy { mode: WafMode::Detect, ..c.waf.policy() })
     }),
-    ("route.waf.mode", "\"off\"", |c| c.routes[0].waf == WafMode::Off),
+    ("route.waf.mode", "\"off\"", |c| c.routes[0].waf.mode == WafMode::Off),
+    ("route.waf.paranoia", "2", |c| {
+        let policy = c.routes[0].waf;
+        (policy.paranoia, policy.detection_paranoia, c.waf.paranoia) == (2, 2, 1)
+    }),
+    ("route.waf.detection_paranoia", "3", |c| {
+        let policy = c.routes[0].waf;
+        (policy.paranoia, policy.detection_paranoia, c.waf.detection_paranoia) == (1, 3, 1)
+    }),
+    ("route.waf.inbound_threshold", "6", |c| {
+        (c.routes[0].waf.inbound_threshold, c.waf.inbound_threshold) == (6, 5)
+    }),
+    ("route.waf.outbound_threshold", "7", |c| {
+        (c.routes[0].waf.outbound_threshold, c.waf.outbound_threshold) == (7, 4)
+    }),
+    ("rule_exclusion.rules", "[1, \"2-3\", \"tag:x\"]", |c| {
+        let rules: Vec<&RuleName> = c.rule_exclusions[0].rules.iter().map(|(rule, _)| rule).collect();
+        rules == [&RuleName::Ids(1, 1), &RuleName::Ids(2, 3), &RuleName::Tag("x".to_owned())]
+    }),
+    ("rule_exclusion.targets", "[\"ARGS:a\"]", |c| {
+        let targets = &c.rule_exclusions[0].targets;
+        targets.len() == 1 && targets[0].0 == "ARGS:a" && targets[0].1.is_some()
+    }),
+    ("rule_exclusion.routes", "[\"all\"]", |c| c.rule_exclusions[0].routes == ["all"]),
+    ("rule_exclusion.reason", "\"a\"", |c| c.rule_exclusions[0].reason == "a"),
+    ("rule_exclusion.owner", "\"b\"", |c| c.rule_exclusions[0].owner == "b"),
+    ("rule_exclusion.expires", "2026-12-01T18:00:00Z", |c| {
+        let exclusion = &c.rule_exclusions[0];
+        exclusion.expires == seconds(1_796_148_000) && exclusion.expires_span.is_some()
+    }),
     ("route.body_limit", "\"30MiB\"", |c| {
         c.routes[0].body_bytes == 30 << 20 && c.limits.body_bytes == 10 << 20
     }),
@@ -347,6 +377,10 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ("break_glass", "reason", "\"the office is closed\""),
     ("break_glass", "ticket", "\"OPS-1\""),
     ("break_glass", "approved_by", "\"j.doe\""),
+    ("rule_exclusion", "rules", "[942100]"),
+    ("rule_exclusion", "reason", "\"prose\""),
+    ("rule_exclusion", "owner", "\"api team\""),
+    ("rule_exclusion", "expires", "2030-01-01T00:00:00Z"),
     ("rate_limit", "id", "\"one\""),
     ("rate_limit", "requests", "10"),
 ];
@@ -394,7 +428,7 @@ fn with(name: &str, value: &str) -> String {
             let other = if key == "key" { "certificate" } else { "key" };
             head = format!("[[certificate]]\n{other} = \"x.pem\"\n{key} = {value}\n");
         }
-        "address_list" | "break_glass" | "rate_limit" => {
+        "address_list" | "break_glass" | "rate_limit" | "rule_exclusion" => {
             let mut entries: Vec<(&str, String)> = EXAMPLES
                 .iter()
                 .filter(|(of, ..)| *of == table)
@@ -437,6 +471,7 @@ fn every_key_refuses_a_value_of_the_wrong_type_and_out_of_bounds() {
                 bad.extend(["1", "\"\"", "[]"]);
             }
             Kind::Texts | Kind::Paths | Kind::Sockets | Kind::Prefixes => bad.extend(["1", "[1]", "[\"\"]"]),
+            Kind::Rules => bad.extend(["1", "[0]", "[-1]", "[\"\"]", "[\"sqli\"]", "[]", "[\"2-1\"]"]),
             Kind::Moment => bad.extend(["1", "\"2026-12-01T18:00:00Z\"", "2026-12-01T18:00:00"]),
             Kind::Flag => bad.extend(["1", "\"true\""]),
             Kind::Inline(_) => bad.extend(["1", "\"x\""]),

@@ -25,11 +25,19 @@ pub(crate) fn answer(edge: &Edge, head: &Head) -> Answer {
         // A load balancer takes a draining edge out before its listeners close.
         b"/readyz" if edge.is_draining() => text(503, "draining\n"),
         b"/readyz" => match trust_faults(edge) {
-            faults if faults.is_empty() => text(200, "ready\n"),
+            faults if faults.is_empty() => Answer::new(200, TEXT, ready(edge).into()),
             faults => Answer::new(503, TEXT, faults.into()),
         },
         _ => text(404, "/metrics /livez /readyz\n"),
     }
+}
+
+/// One customer who cannot be served is told, and no reason to send everybody elsewhere.
+fn ready(edge: &Edge) -> String {
+    let snapshot = edge.snapshot();
+    let unmet = snapshot.identities.as_ref().map(|identities| identities.unmet()).unwrap_or_default();
+    let lines = unmet.iter().map(|(id, problem)| format!("customer {id} is refused: {problem}\n"));
+    std::iter::once("ready\n".to_owned()).chain(lines).collect()
 }
 
 /// Certificates of clients are judged by a state that is not today's; names of files, and of nothing that clients sent.

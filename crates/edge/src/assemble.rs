@@ -14,7 +14,6 @@ use std::{
 use portcullis_config::{Config, Loaded, Log, Sink, Surroundings, WafMode};
 use portcullis_diag::{Diagnostic, Sources};
 use portcullis_telemetry::Metrics;
-use portcullis_waf::Program;
 
 use crate::{
     access::AddressLists,
@@ -22,6 +21,7 @@ use crate::{
     identity::Identities,
     limits::RateLimits,
     logs::Logs,
+    overlay::{CustomerOverlays, Overlays},
     problem::StartError,
     snapshot::{Admission, Snapshot, Terms},
     store, tls,
@@ -29,6 +29,7 @@ use crate::{
 };
 
 pub use loader::FileLoader;
+pub(crate) use rules::FIRST_SETTING;
 pub use rules::{LoadedRules, RuleSet, load_rules};
 
 /// Where a configuration comes from; asked again at every reload.
@@ -121,7 +122,7 @@ pub(crate) fn assemble(
     if diagnostics.iter().any(Diagnostic::is_error) {
         return Err(StartError::Config { sources, diagnostics });
     }
-    let (Some(tls), Some((program, rule_set))) = (parts.tls, parts.rules) else {
+    let (Some(tls), Some((overlays, rule_set))) = (parts.tls, parts.rules) else {
         return Err(StartError::Config { sources, diagnostics });
     };
     let logs = match Logs::open(&parts.config.log, previous.map(|previous| &previous.logs), metrics) {
@@ -140,10 +141,14 @@ pub(crate) fn assemble(
     }
     let limits =
         RateLimits::new(&parts.config, parts.store, previous.map(|previous| &previous.limits), metrics);
+    match &parts.identities {
+        Some(identities) => identities.plan(),
+        None => overlays.plan(&CustomerOverlays::default()),
+    }
     let terms = Terms { identities: parts.identities, tls };
     let admission = Admission { access: parts.access, limits };
     let snapshot =
-        Arc::new(Snapshot::new(parts.config, terms, admission, program, rule_set, parts.upstreams, logs));
+        Arc::new(Snapshot::new(parts.config, terms, admission, overlays, rule_set, parts.upstreams, logs));
     Ok(Assembled { snapshot, sources, warnings: diagnostics })
 }
 
@@ -152,7 +157,7 @@ struct Parts {
     config: Config,
     identities: Option<Arc<Identities>>,
     tls: Option<tls::Server>,
-    rules: Option<(Program, RuleSet)>,
+    rules: Option<(Arc<Overlays>, RuleSet)>,
     upstreams: Vec<Arc<Upstream>>,
     access: AddressLists,
     store: Option<store::Prepared>,
@@ -177,7 +182,13 @@ impl Parts {
             false => LoadedRules::nothing(),
         };
         diagnostics.extend(loaded.diagnostics);
-        let rules = loaded.program.map(|program| (program, loaded.rule_set));
+        let rules = loaded.program.map(|program| {
+            let overlays = Overlays::read(&config, &Arc::new(program), inspects(&config), &mut diagnostics);
+            (Arc::new(overlays), loaded.rule_set)
+        });
+        if let (Some(identities), Some((overlays, _))) = (&identities, &rules) {
+            diagnostics.extend(identities.join(overlays, now));
+        }
         Self { config, identities, tls, rules, upstreams, access, store, diagnostics }
     }
 }
@@ -201,7 +212,7 @@ fn places_of_logs(log: &Log) -> Vec<Diagnostic> {
 
 /// With every route switched off, not even a broken rule file is an error: it is never used.
 fn inspects(config: &Config) -> bool {
-    config.waf.mode != WafMode::Off || config.routes.iter().any(|route| route.waf != WafMode::Off)
+    config.waf.mode != WafMode::Off || config.routes.iter().any(|route| route.waf.mode != WafMode::Off)
 }
 
 fn needs_restart(old: &Config, new: &Config) -> Option<Diagnostic> {

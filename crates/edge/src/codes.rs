@@ -48,5 +48,13 @@ pub(crate) const WEAKER_ENGINE: Code = Code("W0903");
 pub(crate) const UNUSABLE_TRUST: Code = Code("E0933");
 /// A CRL is past its nextUpdate, and the grace is not over.
 pub(crate) const STALE_CRL: Code = Code("W0931");
+/// An exclusion names rules or targets that are not there.
+pub(crate) const EMPTY_EXCLUSION: Code = Code("E0940");
+/// The rules do not let a level or threshold of a route be set.
+pub(crate) const FIXED_SETTING: Code = Code("E0941");
+/// An exclusion is past its end.
+pub(crate) const EXCLUSION_ENDED: Code = Code("W0940");
+/// The register asks something of the rules that cannot be had.
+pub(crate) const CUSTOMER_POLICY: Code = Code("W0941");
 /// A server certificate that no client will be shown.
 pub(crate) const CERTIFICATE_UNUSED: Code = Code("W0930");

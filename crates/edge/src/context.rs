@@ -17,6 +17,7 @@ use crate::{
     edge::Edge,
     gate::Head,
     identity::{Identity, Presented},
+    overlay::{Applied, CustomerOverlay},
     session::Slot,
     snapshot::Snapshot,
     stages::inspect::SharedInspection,
@@ -95,8 +96,8 @@ pub(crate) struct Context {
     pub(crate) route: Option<usize>,
     /// Whose certificate the client has shown, once that is known to count.
     pub(crate) identity: Option<Identity>,
-    /// What the register says of the customer's requests; it goes before the route.
-    pub(crate) customer_mode: Option<WafMode>,
+    /// What the rules do otherwise for the customer; it goes over the route's.
+    pub(crate) overlay: Option<Arc<CustomerOverlay>>,
     pub(crate) inspection: Option<SharedInspection>,
     /// Length of the body that is held, once it is.
     pub(crate) body_length: Option<usize>,
@@ -125,7 +126,7 @@ impl Context {
             head: None,
             route: None,
             identity: None,
-            customer_mode: None,
+            overlay: None,
             inspection: None,
             body_length: None,
             slot: None,
@@ -143,7 +144,13 @@ impl Context {
 
     /// Mode of the customer or the route, or of the edge before one is known.
     pub(crate) fn mode(&self) -> WafMode {
-        self.customer_mode
-            .unwrap_or_else(|| self.route().map_or(self.snapshot.config.waf.mode, |route| route.waf))
+        let of_customer = self.overlay.as_ref().and_then(|overlay| overlay.mode());
+        of_customer
+            .unwrap_or_else(|| self.route().map_or(self.snapshot.config.waf.mode, |route| route.waf.mode))
+    }
+
+    /// What the rules do otherwise than `[waf]` says.
+    pub(crate) fn applied(&self) -> Result<Applied<'_>, Refusal> {
+        self.snapshot.overlays.applied(self.route, self.overlay.as_deref())
     }
 }

@@ -13,22 +13,26 @@ mod verifier;
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use portcullis_config::{Pki, WafMode};
+use portcullis_config::Pki;
 use portcullis_diag::Diagnostic;
-use portcullis_pki::{
-    Certificate, Customer, CustomerId, Identified, Mode, Overlay, Register, Unidentified, environment_of,
-};
+use portcullis_pki::{Certificate, CustomerId, Identified, Unidentified, environment_of};
 use rustls::{crypto::WebPkiSupportedAlgorithms, pki_types::UnixTime};
 use time::OffsetDateTime;
 use webpki::{EndEntityCert, KeyUsage};
 
-use crate::refusal::Refusal;
+use crate::{
+    overlay::{CustomerOverlay, CustomerOverlays, Overlays},
+    refusal::Refusal,
+};
 
 pub(crate) use contracts::Contract;
 pub(crate) use sources::Fault;
@@ -47,6 +51,10 @@ pub(crate) struct Identities {
     environment: String,
     algorithms: WebPkiSupportedAlgorithms,
     state: ArcSwap<State>,
+    /// The rules that customers' overlays are looked up in.
+    overlays: OnceLock<Arc<Overlays>>,
+    /// Customers have changed since somebody asked whether there are all plans.
+    changed: AtomicBool,
     watched: Mutex<sources::Watched>,
 }
 
@@ -55,6 +63,8 @@ pub(crate) struct Identities {
 struct State {
     sources: Sources,
     contracts: Arc<Contracts>,
+    /// Made of this very register.
+    overlays: Arc<CustomerOverlays>,
     /// SHA-256 of certificates whose signature was verified by these very authorities.
     signed: Mutex<HashSet<String>>,
 }
@@ -70,8 +80,8 @@ pub(crate) struct Presented {
 pub(crate) struct Identity {
     /// The customer's id.
     pub(crate) id: CustomerId,
-    register: Arc<Register>,
     contract: Option<Arc<Contract>>,
+    overlay: Result<Option<Arc<CustomerOverlay>>, ()>,
     presented: Arc<Presented>,
     /// The authority's certificate, DER.
     authority: Vec<u8>,
@@ -91,7 +101,9 @@ impl Identities {
             grace: settings.grace,
             environment: environment.to_owned(),
             algorithms,
-            state: ArcSwap::from_pointee(State::new(sources, None)),
+            state: ArcSwap::from_pointee(State::new(sources, None, Arc::default())),
+            overlays: OnceLock::new(),
+            changed: AtomicBool::new(false),
             watched: Mutex::new(watched),
         })
     }
@@ -99,7 +111,11 @@ impl Identities {
     /// Goes on with what customers have asked of the snapshot before.
     pub(crate) fn succeed(&self, previous: &Self) {
         let (current, before) = (self.state.load(), previous.state.load());
-        self.state.store(Arc::new(State::new(current.sources.clone(), Some(&before.contracts))));
+        self.state.store(Arc::new(State::new(
+            current.sources.clone(),
+            Some(&before.contracts),
+            Arc::clone(&current.overlays),
+        )));
     }
 
     /// Who shows this certificate at this moment.
@@ -138,8 +154,8 @@ impl Identities {
             register.good.identify(leaf, moment).map_err(|why| refused(&why))?;
         Ok(Identity {
             id: customer.id.clone(),
-            register: Arc::clone(&register.good),
             contract: state.contracts.of(&customer.id),
+            overlay: state.overlays.get(customer.id.as_str()),
             presented: Arc::clone(presented),
             authority: anchor.der.clone(),
         })
@@ -151,13 +167,49 @@ impl Identities {
         state.sources.register.good.customer(customer).is_some_and(|customer| customer.mtls_only)
     }
 
+    /// Looks customers' overlays up in these rules, from now on with every change of the register. Called once, before anybody is judged.
+    pub(crate) fn join(&self, rules: &Arc<Overlays>, now: Duration) -> Vec<Diagnostic> {
+        let _ = self.overlays.set(Arc::clone(rules));
+        let current = self.state.load_full();
+        let overlays = CustomerOverlays::of(&current.sources.register.good, rules, &current.overlays, now);
+        let diagnostics = overlays.diagnostics(now);
+        self.state.store(Arc::new(State::new(
+            current.sources.clone(),
+            Some(&current.contracts),
+            Arc::new(overlays),
+        )));
+        diagnostics
+    }
+
+    /// Makes the plans of rules that routes and customers need and that are not there. Takes seconds where there are several.
+    pub(crate) fn plan(&self) {
+        if let Some(overlays) = self.overlays.get() {
+            overlays.plan(&self.state.load_full().overlays);
+        }
+    }
+
+    /// Whether [`Self::plan`] has anything to do since the last time somebody asked.
+    pub(crate) fn lacks_plans(&self) -> bool {
+        self.changed.swap(false, Ordering::AcqRel)
+            && self.overlays.get().is_some_and(|overlays| overlays.lacks_plans(&self.state.load().overlays))
+    }
+
+    /// Customers who are refused because what the register asks of the rules for them cannot be had, and why.
+    pub(crate) fn unmet(&self) -> Vec<(String, String)> {
+        self.state.load().overlays.faults()
+    }
+
     /// Looks whether files have changed, and takes what can be used. What was wrong at the last look and still is, is not told again.
     pub(crate) fn refresh(&self, now: Duration) -> Vec<Fault> {
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         let current = self.state.load_full();
         let (next, told) = sources::look(&mut watched, &current.sources, now);
         if let Some(next) = next {
-            self.state.store(Arc::new(State::new(next, Some(&current.contracts))));
+            let overlays = self.overlays.get().map_or_else(CustomerOverlays::default, |overlays| {
+                CustomerOverlays::of(&next.register.good, overlays, &current.overlays, now)
+            });
+            self.state.store(Arc::new(State::new(next, Some(&current.contracts), Arc::new(overlays))));
+            self.changed.store(true, Ordering::Release);
         }
         told
     }
@@ -225,9 +277,9 @@ impl Identities {
 }
 
 impl State {
-    fn new(sources: Sources, previous: Option<&Arc<Contracts>>) -> Self {
+    fn new(sources: Sources, previous: Option<&Arc<Contracts>>, overlays: Arc<CustomerOverlays>) -> Self {
         let contracts = Contracts::new(&sources.register.good, previous);
-        Self { sources, contracts, signed: Mutex::default() }
+        Self { sources, contracts, overlays, signed: Mutex::default() }
     }
 }
 
@@ -241,26 +293,12 @@ impl Presented {
 }
 
 impl Identity {
-    /// What the register says of the customer, as it was when the request was judged.
-    pub(crate) fn customer(&self) -> Option<&Customer> {
-        self.register.customer(self.id.as_str())
-    }
-
-    /// What the engine does with this customer's requests, where the register says so.
+    /// What the rules do otherwise for this customer, where the register says so.
     ///
     /// # Errors
-    /// The register asks for what this edge cannot do: exclusions, levels or thresholds of its own. Nothing is served by half a policy.
-    pub(crate) fn waf_mode(&self) -> Result<Option<WafMode>, Refusal> {
-        let Some(customer) = self.customer() else { return Ok(None) };
-        let mode = customer.waf.mode;
-        if customer.waf != (Overlay { mode, ..Overlay::default() }) {
-            return Err(Refusal::CustomerPolicy);
-        }
-        Ok(mode.map(|mode| match mode {
-            Mode::Block => WafMode::Block,
-            Mode::Detect => WafMode::Detect,
-            Mode::Off => WafMode::Off,
-        }))
+    /// The register asks for what cannot be had. Nothing is served by half a policy.
+    pub(crate) fn overlay(&self) -> Result<Option<Arc<CustomerOverlay>>, Refusal> {
+        self.overlay.clone().map_err(|()| Refusal::CustomerPolicy)
     }
 
     /// Where it may come from and how fast it may ask, where either was agreed on.

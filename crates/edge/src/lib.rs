@@ -25,6 +25,7 @@ mod limits;
 mod listener;
 mod load;
 mod logs;
+mod overlay;
 mod pipeline;
 mod plain;
 mod problem;

@@ -10,7 +10,7 @@ use portcullis_waf::Program;
 
 use crate::{
     access::AddressLists, answer::Refusal, assemble::RuleSet, identity::Identities, limits::RateLimits,
-    logs::Logs, tls, upstream::Upstream,
+    logs::Logs, overlay::Overlays, tls, upstream::Upstream,
 };
 
 /// Configuration, rules, certificate, backends and logs that belong together.
@@ -21,6 +21,8 @@ pub(crate) struct Snapshot {
     /// Absent where no client is asked for a certificate.
     pub(crate) identities: Option<Arc<Identities>>,
     pub(crate) program: Arc<Program>,
+    /// What is otherwise on routes and for customers.
+    pub(crate) overlays: Arc<Overlays>,
     pub(crate) rule_set: RuleSet,
     pub(crate) logs: Arc<Logs>,
     /// Who is believed about where requests come from.
@@ -56,7 +58,7 @@ impl Snapshot {
         config: Config,
         terms: Terms,
         admission: Admission,
-        program: Program,
+        overlays: Arc<Overlays>,
         rule_set: RuleSet,
         upstreams: Vec<Arc<Upstream>>,
         logs: Arc<Logs>,
@@ -74,7 +76,8 @@ impl Snapshot {
             tls: Arc::new(tls),
             identities,
             asked,
-            program: Arc::new(program),
+            program: Arc::clone(overlays.program()),
+            overlays,
             rule_set,
             logs,
             trust,

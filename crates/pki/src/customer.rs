@@ -155,7 +155,7 @@ pub struct Overlay {
     /// Paranoia level whose rules block, 1 to 4.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paranoia: Option<u8>,
-    /// Paranoia level whose rules are recorded, 1 to 4, not below `paranoia`.
+    /// Paranoia level whose rules are recorded, 1 to 4, not below `paranoia`. Where the route's blocks at a higher level, that one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detection_paranoia: Option<u8>,
     /// Anomaly score at which a request is refused, at least 1.
@@ -193,7 +193,7 @@ pub enum Mode {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exclusion {
-    /// Ids of rules, at least one.
+    /// Ids of rules, at least one. A rule that the edge does not have refuses the customer's requests.
     pub rules: Vec<u64>,
     /// Targets in SecLang's words (`ARGS:comment`); without any the whole rule is left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -420,12 +420,18 @@ impl Overlay {
                 || exclusion.reason.trim().is_empty()
                 || exclusion.owner.trim().is_empty()
         };
+        if self.exclusions.len() > MOST_EXCLUSIONS {
+            return Some(format!("more than {MOST_EXCLUSIONS} exclusions"));
+        }
         self.exclusions
             .iter()
             .any(bad)
             .then(|| String::from("an exclusion needs `rules`, a `reason` and an `owner`"))
     }
 }
+
+/// Exclusions of one customer: each is looked at for every request of it.
+const MOST_EXCLUSIONS: usize = 200;
 
 /// The line of a byte, from 1.
 pub(crate) fn line_of(text: &str, byte: usize) -> usize {

@@ -75,6 +75,7 @@ pub struct Metrics {
     certificate_reloads: IntCounterVec,
     certificate_expiry: IntGaugeVec,
     client_trust: IntGaugeVec,
+    customers_unmet: IntGauge,
     h2_stream_errors: IntCounter,
     connections: IntGauge,
     buffered_bytes: IntGauge,
@@ -212,6 +213,10 @@ impl Metrics {
                 "portcullis_client_trust_up",
                 "1 while the register or an authority's files can be used and no CRL is stale, 0 while the last good state counts",
                 &["source"],
+            )?,
+            customers_unmet: make.gauge(
+                "portcullis_customers_unmet",
+                "Customers who are refused because what the register asks of the rules for them cannot be had",
             )?,
             h2_stream_errors: make.counter(
                 "portcullis_h2_stream_errors_total",
@@ -368,6 +373,11 @@ impl Metrics {
     /// Whether a source of trust in clients' certificates is as it should be.
     pub fn client_trust(&self, source: &str, up: bool) {
         self.client_trust.with_label_values(&[source]).set(i64::from(up));
+    }
+
+    /// Customers who are refused because what the register asks of the rules for them cannot be had.
+    pub fn customers_unmet(&self, count: usize) {
+        self.customers_unmet.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// Changed certificate files could not be used.
@@ -560,6 +570,7 @@ mod tests {
         metrics.certificates_refused();
         metrics.client_trust("pki", true);
         metrics.client_trust("partners", false);
+        metrics.customers_unmet(3);
         metrics.h2_stream_error();
         metrics.set_buffered_bytes(12);
         metrics.set_queue_time(Duration::from_millis(500));
@@ -583,6 +594,7 @@ mod tests {
             r#"portcullis_tls_certificate_reloads_total{result="failed"} 1"#,
             r#"portcullis_tls_certificate_expiry_timestamp_seconds{certificate="b.pem"} 1700000001"#,
             r#"portcullis_client_trust_up{source="pki"} 1"#,
+            "portcullis_customers_unmet 3",
             r#"portcullis_client_trust_up{source="partners"} 0"#,
             "portcullis_h2_stream_errors_total 1",
             "portcullis_connections 1",

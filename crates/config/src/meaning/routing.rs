@@ -5,7 +5,7 @@ use toml::de::DeTable;
 
 use super::{admission, clients, rules};
 use crate::{
-    AddressList, Host, Limits, Pki, Route, Transport, Upstream, UpstreamHttp, Waf, WafMode, codes, names,
+    AddressList, Host, Limits, Pki, Route, Transport, Upstream, UpstreamHttp, Waf, codes, names,
     written::{Found, Reader, Section},
 };
 
@@ -60,7 +60,7 @@ pub(crate) fn routes(root: &DeTable<'_>, reader: &mut Reader<'_>, site: &Site<'_
         let upstream = target(reader, section, upstreams);
         let client_cert = clients::of_route(reader, section, site, &hosts);
         let customers = clients::customers(reader, section, site, client_cert, &hosts);
-        let mode = mode(reader, section, waf);
+        let policy = rules::policy(reader, section, waf);
         let body_limit = body_limit(reader, section, limits);
         let access = admission::access(section, reader, lists);
         let route = Route {
@@ -70,7 +70,7 @@ pub(crate) fn routes(root: &DeTable<'_>, reader: &mut Reader<'_>, site: &Site<'_
             upstream,
             client_cert,
             customers,
-            waf: mode,
+            waf: policy,
             access,
             body_bytes: body_limit,
         };
@@ -226,19 +226,6 @@ fn target(reader: &mut Reader<'_>, section: Section<'_>, upstreams: &[Upstream])
         diagnostic.help.extend(near.map(|near| format!("did you mean \"{near}\"?")));
     }
     upstream.value
-}
-
-fn mode(reader: &mut Reader<'_>, section: Section<'_>, waf: &Waf) -> WafMode {
-    let Some(inner) = reader.inline(section, "waf") else { return waf.mode };
-    let Some(mode) = rules::mode(reader, inner) else { return waf.mode };
-    if waf.mode == WafMode::Off && mode.value != WafMode::Off {
-        let message = "this route asks for inspection, but `waf.mode` is \"off\" for the whole edge";
-        reader.error(codes::CONTRADICTION, mode.span, message);
-    } else if mode.value == WafMode::Off && waf.mode != WafMode::Off {
-        let message = "the engine is off on this route: its requests are forwarded without inspection";
-        reader.warning(codes::NOT_INSPECTED, mode.span, message);
-    }
-    mode.value
 }
 
 fn body_limit(reader: &mut Reader<'_>, section: Section<'_>, limits: &Limits) -> usize {

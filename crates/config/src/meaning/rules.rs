@@ -1,10 +1,12 @@
-//! `[waf]` and `[log]`.
+//! `[waf]`, `waf` of a route, `[[rule_exclusion]]` and `[log]`.
 
 use portcullis_diag::Label;
 use toml::de::DeTable;
 
+use super::admission::route_ids;
 use crate::{
-    AuditScope, CrsSource, Log, Sink, Waf, WafMode, WorkBudget, WorkSpent, codes,
+    AuditScope, CrsSource, Log, Route, RuleExclusion, Sink, Waf, WafMode, WafPolicy, WorkBudget, WorkSpent,
+    codes,
     written::{Found, Reader, Section, WordOrPath},
 };
 
@@ -24,15 +26,7 @@ pub(crate) fn waf(root: &DeTable<'_>, reader: &mut Reader<'_>) -> Waf {
     let paranoia = reader.count::<u8>(section, "paranoia").unwrap_or(Found { value: 1, span: None });
     let detection = reader.count::<u8>(section, "detection_paranoia");
     let detection = detection.unwrap_or_else(|| paranoia.clone());
-    if detection.value < paranoia.value {
-        let message =
-            "`waf.detection_paranoia` is below `waf.paranoia`: rules cannot block without being run";
-        let diagnostic = reader.error(codes::CONTRADICTION, detection.span, message);
-        diagnostic
-            .labels
-            .extend(paranoia.span.map(|span| Label { span, text: String::from("blocks at this level") }));
-        diagnostic.help.push(format!("write `detection_paranoia = {}` or leave it out", paranoia.value));
-    }
+    levels_agree(reader, &paranoia, &detection);
     Waf {
         mode: mode.value,
         engine: reader.path(section, "engine").map(|path| path.value),
@@ -49,6 +43,76 @@ pub(crate) fn waf(root: &DeTable<'_>, reader: &mut Reader<'_>) -> Waf {
     }
 }
 
+fn levels_agree(reader: &mut Reader<'_>, blocking: &Found<u8>, detection: &Found<u8>) {
+    if detection.value < blocking.value {
+        let message = "`detection_paranoia` is below `paranoia`: rules cannot block without being run";
+        let diagnostic = reader.error(codes::CONTRADICTION, detection.span, message);
+        diagnostic
+            .labels
+            .extend(blocking.span.map(|span| Label { span, text: String::from("blocks at this level") }));
+        diagnostic.help.push(format!("write `detection_paranoia = {}` or leave it out", blocking.value));
+    }
+}
+
+/// `waf` of a route. What it does not say is as `[waf]` says.
+pub(crate) fn policy(reader: &mut Reader<'_>, route: Section<'_>, waf: &Waf) -> WafPolicy {
+    let outside = waf.policy();
+    let Some(section) = reader.inline(route, "waf") else { return outside };
+    let mode = mode(reader, section);
+    if let Some(mode) = &mode {
+        if waf.mode == WafMode::Off && mode.value != WafMode::Off {
+            let message = "this route asks for inspection, but `waf.mode` is \"off\" for the whole edge";
+            reader.error(codes::CONTRADICTION, mode.span, message);
+        } else if mode.value == WafMode::Off && waf.mode != WafMode::Off {
+            let message = "the engine is off on this route: its requests are forwarded without inspection";
+            reader.warning(codes::NOT_INSPECTED, mode.span, message);
+        }
+    }
+    let mode = mode.map_or(outside.mode, |mode| mode.value);
+    let blocking = reader.count::<u8>(section, "paranoia");
+    let blocking = blocking.unwrap_or(Found { value: outside.paranoia, span: None });
+    let detection = reader
+        .count::<u8>(section, "detection_paranoia")
+        .unwrap_or(Found { value: outside.detection_paranoia.max(blocking.value), span: None });
+    levels_agree(reader, &blocking, &detection);
+    let mut threshold =
+        |name, outside| reader.count::<u32>(section, name).map_or(outside, |threshold| threshold.value);
+    let policy = WafPolicy {
+        mode,
+        paranoia: blocking.value,
+        detection_paranoia: detection.value,
+        inbound_threshold: threshold("inbound_threshold", outside.inbound_threshold),
+        outbound_threshold: threshold("outbound_threshold", outside.outbound_threshold),
+    };
+    if mode == WafMode::Off && policy != (WafPolicy { mode, ..outside }) {
+        let message = "the engine is off on this route: levels and thresholds have no effect";
+        reader.warning(codes::NO_EFFECT, Reader::section_span(section), message);
+    }
+    policy
+}
+
+pub(crate) fn exclusions(
+    root: &DeTable<'_>,
+    reader: &mut Reader<'_>,
+    routes: &[Route],
+) -> Vec<RuleExclusion> {
+    let mut exclusions = Vec::new();
+    for section in reader.tables(root, "rule_exclusion") {
+        let placed = |found: Found<_>| (found.value, found.span);
+        let rules = reader.rules(section, "rules").into_iter().map(placed).collect();
+        let targets = reader.texts(section, "targets");
+        let targets = targets.into_iter().map(|target| (target.value, target.span)).collect();
+        let routes = route_ids(section, reader, routes);
+        let mut text = |name| reader.text(section, name).map(|text| text.value).unwrap_or_default();
+        let (reason, owner) = (text("reason"), text("owner"));
+        let expires = reader.moment(section, "expires");
+        let expires_span = expires.as_ref().and_then(|expires| expires.span);
+        let expires = expires.map(|expires| expires.value).unwrap_or_default();
+        exclusions.push(RuleExclusion { rules, targets, routes, reason, owner, expires, expires_span });
+    }
+    exclusions
+}
+
 fn work_budget(reader: &mut Reader<'_>, section: Section<'_>) -> Option<WorkBudget> {
     let units = reader.count(section, "work_budget").map_or(DEFAULT_WORK, |found| found.value);
     let action = match reader.choice(section, "work_spent").map(|found| found.value) {
@@ -62,7 +126,7 @@ fn work_budget(reader: &mut Reader<'_>, section: Section<'_>) -> Option<WorkBudg
 const DEFAULT_WORK: u64 = 200_000_000;
 
 /// `mode` of `[waf]` or of a route.
-pub(crate) fn mode(reader: &mut Reader<'_>, section: Section<'_>) -> Option<Found<WafMode>> {
+fn mode(reader: &mut Reader<'_>, section: Section<'_>) -> Option<Found<WafMode>> {
     let word = reader.choice(section, "mode")?;
     let value = match word.value {
         "detect" => WafMode::Detect,

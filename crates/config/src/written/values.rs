@@ -8,7 +8,7 @@ use toml::de::{DeInteger, DeValue};
 
 use super::{Found, Reader, Section, expected, full_name};
 use crate::{
-    codes, scalar,
+    RuleName, codes, scalar,
     schema::{Key, Kind},
 };
 
@@ -211,6 +211,39 @@ impl Reader<'_> {
                 }
             })
             .collect()
+    }
+
+    /// A list of rules, at least one: ids, ranges of ids, tags.
+    pub(crate) fn rules(&mut self, section: Section<'_>, name: &str) -> Vec<Found<RuleName>> {
+        let Some((key, found)) = self.value(section, name) else { return Vec::new() };
+        let DeValue::Array(items) = &found.value else {
+            self.wrong_type(key, &found.value, found.span);
+            return Vec::new();
+        };
+        if items.is_empty() {
+            self.error(codes::EMPTY, found.span, format!("{} names no rule", full_name(key)));
+        }
+        let mut rules = Vec::new();
+        for item in items.iter() {
+            let span = Some(self.span(item.span()));
+            let read = match item.get_ref() {
+                DeValue::Integer(number) => {
+                    integer(number).filter(|id| *id > 0).map(|id| RuleName::Ids(id, id))
+                }
+                DeValue::String(text) => scalar::rule(text),
+                _ => None,
+            };
+            match read {
+                Some(value) => rules.push(Found { value, span }),
+                None => {
+                    let help = "write an id, 942100, a range of ids, \"942130-942200\", or a tag, \"tag:attack-sqli\"";
+                    let message =
+                        format!("this names no rule: {} is a list of ids, ranges and tags", full_name(key));
+                    self.error(codes::BAD_RULE, span, message).help.push(help.to_owned());
+                }
+            }
+        }
+        rules
     }
 
     fn duration_or_nothing(&mut self, section: Section<'_>, name: &str) -> Option<Found<Duration>> {

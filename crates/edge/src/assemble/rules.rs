@@ -16,7 +16,7 @@ use portcullis_seclang::{
 use portcullis_waf::Program;
 
 use super::{embedded, loader::FileLoader};
-use crate::codes;
+use crate::{codes, overlay::Levels};
 
 /// Where Debian's `modsecurity-crs` puts its rules.
 const DEBIAN_RULES: &str = "/usr/share/modsecurity-crs";
@@ -28,7 +28,7 @@ const DEBIAN_SETUP: &str = "/etc/modsecurity/crs";
 const SETTINGS: &str = "config.toml settings";
 
 /// First id of the rules made from settings.
-const FIRST_ID: u64 = 9_000_000;
+pub(crate) const FIRST_SETTING: u64 = 9_000_000;
 
 /// A compiled rule tree, or why there is none.
 #[derive(Debug)]
@@ -261,18 +261,10 @@ fn files(pattern: &str, loader: &FileLoader, diagnostics: &mut Vec<Diagnostic>) 
     }
 }
 
-/// What `config.toml` says of the Core Rule Set, in its own words; CRS 3 calls its paranoia level otherwise.
+/// What `config.toml` says of the Core Rule Set, in its own words. Routes and customers may have other values ([`crate::overlay`]).
 fn settings(waf: &Waf) -> String {
-    let variables = [
-        ("blocking_paranoia_level", u32::from(waf.paranoia)),
-        ("detection_paranoia_level", u32::from(waf.detection_paranoia)),
-        ("paranoia_level", u32::from(waf.paranoia)),
-        ("executing_paranoia_level", u32::from(waf.detection_paranoia)),
-        ("inbound_anomaly_score_threshold", waf.inbound_threshold),
-        ("outbound_anomaly_score_threshold", waf.outbound_threshold),
-    ];
     let mut text = String::new();
-    for (id, (name, value)) in (FIRST_ID..).zip(variables) {
+    for (id, (name, value)) in (FIRST_SETTING..).zip(Levels::from(waf.policy()).values()) {
         text.push_str(&format!("SecAction \"id:{id},phase:1,pass,nolog,t:none,setvar:tx.{name}={value}\"\n"));
     }
     text

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use portcullis_config::{ClientCert, WafMode};
+use portcullis_config::ClientCert;
 
 use crate::{
     answer::Refusal,
@@ -74,19 +74,13 @@ fn identity(snapshot: &Snapshot, ctx: &mut Context, host: &str) -> Result<(), Re
     // Also where none is asked for: what was revoked is not served on a connection that it opened.
     let identity = identities.judge(&presented, clock::unix_time())?;
     let served = route.customers.is_empty() || route.customers.iter().any(|id| id == identity.id.as_str());
-    let mode = identity.waf_mode();
+    let overlay = identity.overlay();
     ctx.identity = Some(identity);
     if !served {
         return Err(Refusal::CustomerNotAllowed);
     }
-    ctx.customer_mode = mode?;
-    // With inspection switched off for the whole edge no rules are loaded that a customer's requests could be refused by.
-    match ctx.customer_mode {
-        Some(WafMode::Block | WafMode::Detect) if snapshot.config.waf.mode == WafMode::Off => {
-            Err(Refusal::CustomerPolicy)
-        }
-        _ => Ok(()),
-    }
+    ctx.overlay = overlay?;
+    Ok(())
 }
 
 /// Without a certificate nobody can be told from a customer of the route; one that is to be served by its certificate alone keeps the

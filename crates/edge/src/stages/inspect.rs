@@ -26,6 +26,7 @@ use crate::{
     context::{Connection, Context},
     edge::Edge,
     gate::Head,
+    overlay::Applied,
     snapshot::{Snapshot, engine_mode, when_spent},
 };
 
@@ -57,6 +58,7 @@ impl SharedInspection {
         connection: &Connection,
         id: &str,
         mode: WafMode,
+        applied: &Applied<'_>,
     ) -> Self {
         let connection = EngineConnection {
             client: connection.client,
@@ -64,13 +66,16 @@ impl SharedInspection {
             unique_id: id.to_owned(),
         };
         let transaction = catch_unwind(AssertUnwindSafe(|| {
-            Transaction::begin(
-                Arc::clone(&snapshot.program),
-                engine_mode(mode),
-                connection,
-                Arc::clone(&edge.collections),
-                Arc::clone(&edge.clock),
-            )
+            let (mode, collections, clock) =
+                (engine_mode(mode), Arc::clone(&edge.collections), Arc::clone(&edge.clock));
+            let mut transaction = match applied.variant() {
+                Some(variant) => Transaction::begin_variant(variant, mode, connection, collections, clock),
+                None => {
+                    Transaction::begin(Arc::clone(&snapshot.program), mode, connection, collections, clock)
+                }
+            };
+            applied.leave_out(&mut transaction);
+            transaction
         }));
         Self(Arc::new(Mutex::new(Inspection {
             transaction: transaction.ok().map(|mut transaction| {
@@ -141,9 +146,9 @@ pub(crate) fn unadmitted(snapshot: &Snapshot, ctx: &mut Context) {
     if ctx.mode() == WafMode::Off {
         return;
     }
-    let (Some(head), Some(arrival)) = (&ctx.head, &ctx.arrival) else { return };
-    let inspection =
-        SharedInspection::begin(&ctx.edge, snapshot, &arrival.connection, &ctx.request_id, ctx.mode());
+    let (Some(head), Some(arrival), Ok(applied)) = (&ctx.head, &ctx.arrival, ctx.applied()) else { return };
+    let (connection, id) = (&arrival.connection, &ctx.request_id);
+    let inspection = SharedInspection::begin(&ctx.edge, snapshot, connection, id, ctx.mode(), &applied);
     refused_head(&inspection, head);
     ctx.inspection = Some(inspection);
 }
@@ -152,8 +157,8 @@ pub(crate) fn unadmitted(snapshot: &Snapshot, ctx: &mut Context) {
 pub(crate) fn head(snapshot: &Snapshot, ctx: &mut Context) -> Result<(), Refusal> {
     let head = ctx.head.clone().ok_or(Refusal::Internal)?;
     let arrival = ctx.arrival.as_ref().ok_or(Refusal::Internal)?;
-    let inspection =
-        SharedInspection::begin(&ctx.edge, snapshot, &arrival.connection, &ctx.request_id, ctx.mode());
+    let (connection, id, applied) = (&arrival.connection, &ctx.request_id, ctx.applied()?);
+    let inspection = SharedInspection::begin(&ctx.edge, snapshot, connection, id, ctx.mode(), &applied);
     let outcome = phase_1(&inspection, &head);
     ctx.inspection = Some(inspection);
     outcome

@@ -19,6 +19,7 @@ use crate::{
     context::{Connection, Context},
     edge::Edge,
     gate::Head,
+    overlay::Applied,
     request_id,
     snapshot::{Snapshot, mode_name},
     upstream::Attempt,
@@ -47,7 +48,8 @@ pub(crate) fn refused(
     let mode = snapshot.config.waf.mode;
     let report = match head {
         Some(head) if mode != WafMode::Off => {
-            let inspection = SharedInspection::begin(edge, &snapshot, connection, request_id, mode);
+            let inspection =
+                SharedInspection::begin(edge, &snapshot, connection, request_id, mode, &Applied::default());
             inspect::refused_head(&inspection, head);
             inspection.lock().finish()
         }

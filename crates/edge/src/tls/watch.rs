@@ -6,22 +6,48 @@
 use std::{sync::Arc, time::Duration};
 
 use portcullis_diag::Sources;
-use tokio::time::sleep;
+use tokio::{task::JoinHandle, time::sleep};
 
 use super::server::Refresh;
-use crate::{clock, edge::Edge, identity::Fault, reload};
+use crate::{
+    clock,
+    edge::Edge,
+    identity::{Fault, Identities},
+    reload,
+};
 
 /// Time between two looks. What is looked at takes a second at most to have effect, the work for it included.
 const STEP: Duration = Duration::from_millis(200);
 
 /// Watches until it is dropped.
 pub(crate) async fn watch(edge: Arc<Edge>) {
+    let mut unmet = Vec::new();
+    let mut planning: Option<JoinHandle<()>> = None;
     loop {
         sleep(STEP).await;
-        let edge = Arc::clone(&edge);
+        let of_look = Arc::clone(&edge);
         // A file system that does not answer holds this watch, and nothing else.
-        let _ = tokio::task::spawn_blocking(move || look(&edge)).await;
+        let _ = tokio::task::spawn_blocking(move || look(&of_look)).await;
+        let Some(identities) = edge.snapshot().identities.clone() else { continue };
+        tell_unmet(&edge, &identities, &mut unmet);
+        // Plans take their time; meanwhile the watch goes on.
+        if planning.as_ref().is_none_or(JoinHandle::is_finished) && identities.lacks_plans() {
+            planning = Some(tokio::task::spawn_blocking(move || identities.plan()));
+        }
     }
+}
+
+/// Tells of customers who are refused because of what the register asks of the rules for them, each time that changes.
+fn tell_unmet(edge: &Edge, identities: &Identities, told: &mut Vec<(String, String)>) {
+    let unmet = identities.unmet();
+    edge.metrics.customers_unmet(unmet.len());
+    for (id, problem) in unmet.iter().filter(|fault| !told.contains(fault)) {
+        tracing::error!("customer `{id}`: {problem}; its requests are refused");
+    }
+    for (id, _) in told.iter().filter(|(id, _)| !unmet.iter().any(|(other, _)| other == id)) {
+        tracing::info!("customer `{id}`: what the register asks of the rules can be had again");
+    }
+    *told = unmet;
 }
 
 fn look(edge: &Edge) {

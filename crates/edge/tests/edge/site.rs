@@ -8,7 +8,7 @@ use std::{
 
 use portcullis_config::{
     Access, AuditScope, CertificateFiles, Config, CrsSource, Hsts, Limits, Listen, Loaded, Log, Pki,
-    RateLimits, Route, Sink, Tls, Transport, Upstream, UpstreamHttp, Waf, WafMode,
+    RateLimits, Route, Sink, Tls, Transport, Upstream, UpstreamHttp, Waf, WafMode, WafPolicy,
 };
 use portcullis_edge::{ConfigSource, Running, StartError};
 use portcullis_testkit::{Authority, Client, Journal, RecordingUpstream};
@@ -168,6 +168,15 @@ pub(crate) fn upstream(id: &str, servers: &[String], transport: Transport) -> Up
     }
 }
 
+/// What the engine does on every route.
+const WAF: WafPolicy = WafPolicy {
+    mode: WafMode::Block,
+    paranoia: 1,
+    detection_paranoia: 1,
+    inbound_threshold: 5,
+    outbound_threshold: 4,
+};
+
 pub(crate) fn route(id: &str, hosts: &[&str], path_prefix: &str, upstream: &str) -> Route {
     Route {
         id: id.to_owned(),
@@ -176,7 +185,7 @@ pub(crate) fn route(id: &str, hosts: &[&str], path_prefix: &str, upstream: &str)
         upstream: upstream.to_owned(),
         client_cert: None,
         customers: Vec::new(),
-        waf: WafMode::Block,
+        waf: WAF,
         access: Access::default(),
         body_bytes: 8 << 20,
     }
@@ -238,19 +247,20 @@ fn config(dir: &Path, backend: &RecordingUpstream) -> Config {
         break_glass: Vec::new(),
         rate_limits: RateLimits { ipv4_prefix: 32, ipv6_prefix: 64, store: None, limits: Vec::new() },
         waf: Waf {
-            mode: WafMode::Block,
+            mode: WAF.mode,
             engine: Some(dir.join("rules.conf")),
             crs: CrsSource::None,
-            paranoia: 1,
-            detection_paranoia: 1,
-            inbound_threshold: 5,
-            outbound_threshold: 4,
+            paranoia: WAF.paranoia,
+            detection_paranoia: WAF.detection_paranoia,
+            inbound_threshold: WAF.inbound_threshold,
+            outbound_threshold: WAF.outbound_threshold,
             include_before: Vec::new(),
             include_after: Vec::new(),
             inspect_responses: true,
             work_budget: None,
             verdict_cache: true,
         },
+        rule_exclusions: Vec::new(),
         log: Log {
             access: Sink::File(dir.join("access.log")),
             audit: Sink::File(dir.join("audit.log")),

@@ -89,7 +89,7 @@ fn bare(mut config: Config) -> Config {
     config.break_glass = Vec::new();
     config.waf.mode = WafMode::Off;
     for route in &mut config.routes {
-        route.waf = WafMode::Off;
+        route.waf.mode = WafMode::Off;
     }
     config.log = Log { access: Sink::Off, audit: Sink::Off, ..config.log };
     config
