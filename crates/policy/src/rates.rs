@@ -191,10 +191,11 @@ type Rates = RateLimiter<u128, Table, Ticks, StateInformationMiddleware>;
 /// What remains of the burst, or why there is nothing for this request.
 type Taken = (u32, Option<Exceeded>);
 
-fn taken(checked: Result<StateSnapshot, NotUntil<Duration>>, now: Duration) -> Taken {
+/// The clock is looked at once more only by who has to be told how long to wait.
+fn taken(checked: Result<StateSnapshot, NotUntil<Duration>>, now: impl FnOnce() -> Duration) -> Taken {
     match checked {
         Ok(state) => (state.remaining_burst_capacity(), None),
-        Err(until) => (0, Some(Exceeded::Rate(until.wait_time_from(now)))),
+        Err(until) => (0, Some(Exceeded::Rate(until.wait_time_from(now())))),
     }
 }
 
@@ -321,7 +322,7 @@ impl Counter {
         outcome: &mut Outcome,
     ) -> Result<(), Exceeded> {
         if let Some((quota, rates)) = &self.rate {
-            let (remaining, exceeded) = taken(rates.check_key(&key), clock.elapsed());
+            let (remaining, exceeded) = taken(rates.check_key(&key), || clock.elapsed());
             if !self.limit.shadow {
                 outcome.standings.push(Standing::new(Counted::Limit(index), *quota, remaining));
             }

@@ -39,7 +39,6 @@ impl OwnRate {
 
     /// Counts a request.
     pub(super) fn take(&self) -> Taken {
-        let now = self.limiter.clock().now();
-        taken(self.limiter.check(), now)
+        taken(self.limiter.check(), || self.limiter.clock().now())
     }
 }
