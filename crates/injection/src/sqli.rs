@@ -36,8 +36,13 @@ impl Fingerprint {
 pub fn detect(input: &[u8]) -> Option<Fingerprint> {
     // At most a number and a word can come of these bytes, and that pair is no injection. No larger alphabet is safe:
     // `12limit.74` and `update-42current_user` are injections.
-    let words = input.iter().position(|byte| !IN_WORDS[usize::from(*byte)]);
-    if words.is_none_or(|words| is_one_name(input, words)) {
+    let end = end_of_word(input, 0)?;
+    let is_ordinary = match (input.get(end), input.first()) {
+        (Some(b'.'), Some(b'0'..=b'9')) => is_one_number(input, end),
+        (Some(b'.' | b' '), Some(_)) => are_names(input),
+        _ => false,
+    };
+    if is_ordinary {
         return None;
     }
     as_ansi_then_mysql(input, Quote::None).or_else(|| within_quotes(input))
@@ -52,17 +57,57 @@ fn within_quotes(input: &[u8]) -> Option<Fingerprint> {
     })
 }
 
-/// Whether the tokeniser reads the whole input as one word: words with dots between them, as `order.items.id`, none of which ends a keyword
-/// that begins the input. No fingerprint of one token is that of an injection. `dot` is where the first word ends.
-fn is_one_name(input: &[u8], dot: usize) -> bool {
-    // A digit would begin a number.
-    if input.first().is_none_or(|first| !IN_WORDS[usize::from(*first)] || first.is_ascii_digit()) {
-        return false;
+/// Whether the tokeniser reads the input as one number: digits, the point at `point`, and maybe digits. No fingerprint of one token is that
+/// of an injection.
+fn is_one_number(input: &[u8], point: usize) -> bool {
+    input.iter().enumerate().all(|(at, byte)| byte.is_ascii_digit() || at == point)
+}
+
+/// Whether the tokeniser reads the input as names alone: words that mean nothing to SQL, neither one by one nor with the next, with spaces
+/// between them. Dots may stand in a name, as in `order.items.id`, if none ends a keyword that begins it. No fingerprint of names alone is
+/// that of an injection.
+fn are_names(input: &[u8]) -> bool {
+    let mut at = 0;
+    let mut last: &[u8] = &[];
+    while let Some(first) = input.get(at) {
+        if *first == b' ' {
+            at += 1;
+            continue;
+        }
+        // A digit would begin a number, and a dot alone is a token.
+        if first.is_ascii_digit() || *first == b'.' {
+            return false;
+        }
+        let rest = input.get(at..).unwrap_or(&[]);
+        let mut end = end_of_word(rest, 0);
+        let mut is_first_dot = true;
+        while let Some(dot) = end.filter(|end| rest.get(*end) == Some(&b'.')) {
+            // Few keywords have a dot themselves.
+            let may_be_keyword = is_first_dot || words::may_have_dot(*first);
+            if may_be_keyword && token::is_keyword(rest.get(..dot).unwrap_or(rest)) {
+                return false;
+            }
+            is_first_dot = false;
+            end = end_of_word(rest, dot + 1);
+        }
+        if end.is_some_and(|end| rest.get(end) != Some(&b' ')) {
+            return false;
+        }
+        let name = rest.get(..end.unwrap_or(rest.len())).unwrap_or(rest);
+        let is_whole = name.len() == input.len();
+        if !is_whole && (words::kind_of(name).is_some() || words::phrase(last, name).is_some()) {
+            return false;
+        }
+        last = name;
+        at += name.len();
     }
-    input.iter().enumerate().skip(dot).all(|(at, byte)| match byte {
-        b'.' => !token::is_keyword(input.get(..at).unwrap_or(input)),
-        _ => IN_WORDS[usize::from(*byte)],
-    })
+    true
+}
+
+/// Where the word at `from` ends; nothing if the input ends with it.
+fn end_of_word(input: &[u8], from: usize) -> Option<usize> {
+    let rest = input.get(from..)?;
+    rest.iter().position(|byte| !IN_WORDS[usize::from(*byte)]).map(|length| from + length)
 }
 
 /// Letters, digits and the underscore.
@@ -149,11 +194,31 @@ mod tests {
 
         #[test]
         fn one_name_is_one_token_at_most(name in "([a-zA-Z_]{1,5}|select|or|NOT|int|utl_inaddr)([.][a-z0-9_.]{0,9}|[.](get_host_address|1|union)){1,3}") {
-            if is_one_name(name.as_bytes(), name.find('.').unwrap()) {
+            if are_names(name.as_bytes()) {
                 let mut tokens = token::Tokens::new(name.as_bytes(), Reading { quote: Quote::None, dialect: Dialect::Ansi });
                 prop_assert!(tokens.next().is_some() && tokens.next().is_none());
                 let read = is_injection(name.as_bytes(), Reading { quote: Quote::None, dialect: Dialect::Ansi });
                 prop_assert!(read.verdict.is_none() && !read.reads_differently_in_mysql);
+            }
+        }
+
+        #[test]
+        fn names_alone_are_no_injection(text in "(([a-zA-Z_]{1,5}|group|by|order|union|all|select|natural|left|waitfor|delay|is|not|null|in|own3d|like|[a-c]{30,33})([.][a-z_]{0,4}){0,2}[ ]{0,2}){1,7}") {
+            if are_names(text.as_bytes()) {
+                let mut tokens = token::Tokens::new(text.as_bytes(), Reading { quote: Quote::None, dialect: Dialect::Ansi });
+                while let Some(token) = tokens.next() {
+                    prop_assert!(token.kind == token::Kind::Bareword || text.trim_end() == text && !text.contains(' '));
+                }
+                let read = is_injection(text.as_bytes(), Reading { quote: Quote::None, dialect: Dialect::Ansi });
+                prop_assert!(read.verdict.is_none() && !read.reads_differently_in_mysql, "{text}");
+            }
+        }
+
+        #[test]
+        fn one_number_is_one_token(text in "[0-9]{1,4}[.][0-9.a-fx]{0,5}") {
+            if is_one_number(text.as_bytes(), text.find('.').unwrap()) {
+                let mut tokens = token::Tokens::new(text.as_bytes(), Reading { quote: Quote::None, dialect: Dialect::Ansi });
+                prop_assert!(tokens.next().is_some() && tokens.next().is_none());
             }
         }
 

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use memchr::memmem::{self, Finder};
+use memchr::memmem::Finder;
 
 use super::{
     Flags, Multipart, Part,
@@ -18,8 +18,8 @@ pub(super) struct Parser<'i, 'l> {
     boundary: Vec<u8>,
     /// `--` and the boundary, with what a search for it needs: every line of an upload is searched.
     delimiter: Finder<'static>,
-    /// Where the next line is that starts with two dashes, unless that is behind.
-    dashes: usize,
+    /// Two dashes.
+    dashes: Finder<'static>,
     limits: &'l Limits,
     flags: Flags,
     parts: Vec<Part<'i>>,
@@ -66,7 +66,7 @@ impl<'i, 'l> Parser<'i, 'l> {
             input,
             boundary,
             delimiter,
-            dashes: 0,
+            dashes: Finder::new(b"--"),
             limits,
             flags,
             parts: Vec::new(),
@@ -108,18 +108,23 @@ impl<'i, 'l> Parser<'i, 'l> {
     }
 
     /// How many bytes of whole lines are content whatever they hold: none of them starts with two dashes or has a boundary in it.
-    fn plain_content(&mut self, rest: &[u8]) -> usize {
+    fn plain_content(&self, rest: &[u8]) -> usize {
         if !self.open.as_ref().is_some_and(|open| open.in_content) || rest.starts_with(b"--") {
             return 0;
         }
-        if self.dashes <= self.offset {
-            self.dashes = self.offset + memmem::find(rest, b"\n--").map_or(rest.len(), |at| at + 1);
+        // One search for both: two dashes begin a line, or a boundary within one.
+        let mut from = 0;
+        while let Some(found) = self.dashes.find(&rest[from..]) {
+            let at = from + found;
+            if rest[at - 1] == b'\n' {
+                return at;
+            }
+            if rest[at..].starts_with(self.delimiter.needle()) {
+                return memchr::memrchr(b'\n', &rest[..at]).map_or(0, |at| at + 1);
+            }
+            from = at + 1;
         }
-        let plain = &rest[..self.dashes - self.offset];
-        match self.delimiter.find(plain) {
-            Some(at) => memchr::memrchr(b'\n', &plain[..at]).map_or(0, |at| at + 1),
-            None => plain.len(),
-        }
+        rest.len()
     }
 
     fn line(&mut self, line: &[u8]) -> Next {

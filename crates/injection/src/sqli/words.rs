@@ -22,6 +22,25 @@ pub(super) fn kind_of(word: &[u8]) -> Option<Kind> {
     find(buffer.get(..word.len())?).map(|(kind, _)| kind)
 }
 
+/// Whether a word of the table that begins with this byte, ASCII case ignored, has a dot in it.
+pub(super) fn may_have_dot(first: u8) -> bool {
+    DOTTED >> (first & 31) & 1 == 1
+}
+
+/// First letters of words with a dot, by the last five bits.
+const DOTTED: u32 = {
+    let mut letters = 0;
+    let mut entry = 0;
+    while entry < SQL_KEYWORDS.len() {
+        let word = SQL_KEYWORDS[entry].word.as_bytes();
+        if SQL_KEYWORDS[entry].token_type != FINGERPRINT && has_byte(word, b'.') {
+            letters |= 1 << (word[0] & 31);
+        }
+        entry += 1;
+    }
+    letters
+};
+
 /// What the two words mean as one phrase, as `union` and `all` do, and the phrase in upper case.
 pub(super) fn phrase(first: &[u8], second: &[u8]) -> Option<(Kind, &'static [u8])> {
     let length = first.len() + 1 + second.len();
@@ -168,7 +187,7 @@ const fn sieve(phrases_only: bool) -> [u64; SIEVE] {
     let mut entry = 0;
     while entry < SQL_KEYWORDS.len() {
         let word = SQL_KEYWORDS[entry].word.as_bytes();
-        if SQL_KEYWORDS[entry].token_type != FINGERPRINT && (!phrases_only || has_space(word)) {
+        if SQL_KEYWORDS[entry].token_type != FINGERPRINT && (!phrases_only || has_byte(word, b' ')) {
             let second = if word.len() > 1 { word[1] } else { 0 };
             let bit = sieve_bit(word[0], second, word[word.len() - 1], word.len());
             table[bit / 64] |= 1 << (bit % 64);
@@ -178,10 +197,10 @@ const fn sieve(phrases_only: bool) -> [u64; SIEVE] {
     table
 }
 
-const fn has_space(word: &[u8]) -> bool {
+const fn has_byte(word: &[u8], byte: u8) -> bool {
     let mut at = 0;
     while at < word.len() {
-        if word[at] == b' ' {
+        if word[at] == byte {
             return true;
         }
         at += 1;
@@ -205,13 +224,14 @@ mod tests {
                 assert!(keys.insert(fingerprint_key(word, 1)), "{} shares its key", keyword.word);
             } else {
                 assert!(word.len() <= LONGEST, "{}", keyword.word);
+                assert!(!word.contains(&b'.') || may_have_dot(word[0]), "{}", keyword.word);
                 let phrased = keyword.word.split_once(' ').map(|(a, b)| phrase(a.as_bytes(), b.as_bytes()));
                 assert!(phrased.is_none_or(|found| found.is_some_and(|(_, text)| text == word)));
                 let found = kind_of(word.to_ascii_lowercase().as_slice());
                 assert_eq!(found.map(|kind| kind as u8), Some(keyword.token_type), "{}", keyword.word);
             }
         }
-        // One name alone is never an injection; see `is_one_name`.
+        // One name alone is never an injection; see `are_names`.
         assert!((0..=u8::MAX).all(|letter| Kind::of(letter).is_none() || !is_known_fingerprint(&[letter])));
         assert_eq!((SQL_KEYWORDS.len() - keys.len(), keys.len()), (985, 8_367));
     }
@@ -221,7 +241,10 @@ mod tests {
         for word in [&b""[..], b"selec", b"selectx", b"union all ", b"0s&sos", b"\xff", &[b'a'; 200]] {
             assert_eq!(kind_of(word), None);
         }
-        for types in [&b""[..], b"n", b"nnnnn", b"?????", b"s&so{", b"\\\\", b"XX", b"1{Tnn"] {
+        // Names alone are never an injection; see `are_names`.
+        for types in
+            [&b""[..], b"n", b"nn", b"nnn", b"nnnn", b"nnnnn", b"?????", b"s&so{", b"\\\\", b"XX", b"1{Tnn"]
+        {
             assert!(!is_known_fingerprint(types), "{types:?}");
         }
         assert!(is_known_fingerprint(b"1;Tnn") && is_known_fingerprint(b"1;tnn"));
