@@ -25,10 +25,8 @@ pub(crate) fn check(expected: &Output, seen: &Seen) -> Result<(), String> {
         };
     }
     let status = *seen.status.as_ref().map_err(|error| format!("no answer: {error}"))?;
-    if let Some(wanted) = expected.status
-        && wanted != status
-    {
-        return Err(format!("expected status {wanted}, got {status}{}", matched(seen)));
+    if !expected.status.is_empty() && !expected.status.contains(&status) {
+        return Err(format!("expected status {:?}, got {status}{}", expected.status, matched(seen)));
     }
     let log = &expected.log;
     let asks = !log.expect_ids.is_empty()
@@ -126,8 +124,9 @@ mod tests {
         let error = Output { expect_error: true, ..Output::default() };
         assert!(check(&error, &Seen { status: Err("closed".to_owned()), rules: None }).is_ok());
         assert!(check(&error, &seen(400, &[])).is_err());
-        let status = Output { status: Some(400), ..Output::default() };
+        let status = Output { status: vec![400, 403], ..Output::default() };
         assert!(check(&status, &seen(400, &[])).is_ok());
+        assert!(check(&status, &seen(403, &[])).is_ok());
         assert!(check(&status, &seen(200, &[])).is_err());
     }
 }

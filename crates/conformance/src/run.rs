@@ -19,7 +19,7 @@ use crate::{
     check::{Seen, check},
     records::Records,
     request,
-    suite::{self, Case, Stage},
+    suite::{self, Case, Input, Stage},
 };
 
 /// What the suite's documentation asks of an engine under test, besides the paranoia level.
@@ -40,13 +40,21 @@ SecAction "id:1000,phase:1,pass,nolog,t:none,\
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long ftw waits for one; a case of its suite counts on it.
+const PATIENCE_OF_FTW: Duration = Duration::from_secs(5);
+
+/// Limits of an edge under test: on a busy machine it must not turn requests away for that.
+pub(crate) const LIMITS: &str = "queue_time = \"60s\"\n";
+
 /// What to run.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The `portcullis` binary.
     pub binary: PathBuf,
-    /// A release of the Core Rule Set with its `tests` directory.
+    /// The rule set: a release's directory, or where Debian's package puts it.
     pub crs: PathBuf,
+    /// The release whose tests are run, with its `tests` directory.
+    pub tests: PathBuf,
     /// Names of cases, `*` and `?` as in a shell; all unless set.
     pub only: Option<String>,
     /// Every so many-th case: 1 runs all.
@@ -72,7 +80,7 @@ pub struct Outcome {
 /// When the suite cannot be read or the edge does not start.
 pub fn run(options: &Options) -> Result<Outcome, String> {
     let mut ledger = options.ledger.as_deref().map_or_else(|| Ok(Ledger::default()), Ledger::read)?;
-    let tests = options.crs.join("tests/regression/tests");
+    let tests = options.tests.join("tests/regression/tests");
     let all = suite::read(&tests)?;
     let wanted = |case: &Case| options.only.as_deref().is_none_or(|glob| fits(glob, &case.name));
     let cases: Vec<Case> = all.into_iter().filter(wanted).step_by(options.every.max(1)).collect();
@@ -93,8 +101,11 @@ pub fn run(options: &Options) -> Result<Outcome, String> {
 fn send_all(cases: &[Case], options: &Options) -> Result<Vec<Result<(), String>>, String> {
     let upstream = RecordingUpstream::plain(backend::reply).map_err(|error| error.to_string())?;
     let edge = start(options, &upstream)?;
-    let target =
-        Target { client: edge.nameless_client().timeout(PATIENCE), records: Records::new(edge.dir()) };
+    let target = Target {
+        client: edge.nameless_client().timeout(PATIENCE),
+        hasty: edge.nameless_client().timeout(PATIENCE_OF_FTW),
+        records: Records::new(edge.dir()),
+    };
     let next = AtomicUsize::new(0);
     let results: Mutex<Vec<Option<Result<(), String>>>> = Mutex::new(vec![None; cases.len()]);
     thread::scope(|scope| {
@@ -120,6 +131,7 @@ fn start(options: &Options, upstream: &RecordingUpstream) -> Result<Edge, String
         crs: absolute(&options.crs)?.to_string_lossy().into_owned(),
         paranoia: 4,
         before: SETTINGS.to_owned(),
+        limits: LIMITS.to_owned(),
         audit_scope: "all".to_owned(),
         audit_values: true,
         ..EdgeConfig::with_backend(Backend::plain("suite", upstream))
@@ -133,6 +145,8 @@ fn start(options: &Options, upstream: &RecordingUpstream) -> Result<Edge, String
 /// The edge under test.
 struct Target {
     client: Client,
+    /// For cases of ftw.
+    hasty: Client,
     records: Records,
 }
 
@@ -153,14 +167,18 @@ impl Target {
 
     fn stage(&self, stage: &Stage) -> Result<(), String> {
         let bytes = request::bytes(&stage.input)?;
-        let (client, status) = self.exchange(&bytes)?;
+        let client = match stage.input {
+            Input::Ftw(_) => &self.hasty,
+            Input::GoFtw(_) => &self.client,
+        };
+        let (client, status) = self.exchange(client, &bytes)?;
         let rules = self.records.rules(client).map_err(|error| format!("logs: {error}"))?;
         check(&stage.output, &Seen { status, rules })
     }
 
     /// Sends a request on a connection of its own; the address tells which records are about it.
-    fn exchange(&self, bytes: &[u8]) -> Result<(SocketAddr, Result<u16, String>), String> {
-        let mut wire = self.client.connect().map_err(|error| format!("cannot connect: {error}"))?;
+    fn exchange(&self, client: &Client, bytes: &[u8]) -> Result<(SocketAddr, Result<u16, String>), String> {
+        let mut wire = client.connect().map_err(|error| format!("cannot connect: {error}"))?;
         let client = wire.local_address().map_err(|error| error.to_string())?;
         self.records.forget(client).map_err(|error| format!("logs: {error}"))?;
         // A peer that answers and closes before it read everything breaks the sending, and its answer still counts.

@@ -1,6 +1,9 @@
-//! The suite's files: YAML of the go-ftw schema, version 2.
+//! The suite's files: YAML in the schema of go-ftw (CRS 4), or in that of its predecessor ftw (CRS 3).
 //!
 //! A key that is not known here is an error, so that a new release cannot bring an expectation that silently is not checked.
+
+mod ftw;
+mod go_ftw;
 
 use std::{
     fmt, io,
@@ -9,64 +12,32 @@ use std::{
 
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, Visitor},
+    de::{DeserializeOwned, MapAccess, Visitor},
 };
 
-/// One file.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[serde(default)]
-    #[expect(dead_code, reason = "known, and of no meaning to a run")]
-    meta: Option<IgnoredAny>,
-    #[serde(default)]
-    #[expect(dead_code, reason = "one file has it outside of meta")]
-    author: Option<IgnoredAny>,
-    rule_id: u64,
-    #[serde(default)]
-    tests: Vec<Test>,
+pub(crate) use ftw::Input as FtwInput;
+pub(crate) use go_ftw::Input as GoFtwInput;
+
+/// A test with its name.
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    /// `942100-3`, as go-ftw prints it.
+    pub(crate) name: String,
+    pub(crate) stages: Vec<Stage>,
 }
 
-/// One test: stages that are sent one after the other.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Test {
-    test_id: u64,
-    #[serde(default)]
-    #[expect(dead_code, reason = "for human readers")]
-    desc: Option<IgnoredAny>,
-    stages: Vec<Stage>,
-}
-
-/// A request and what is expected of it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A request and what is expected of it. The stages of a test are sent one after the other.
+#[derive(Clone, Debug)]
 pub(crate) struct Stage {
     pub(crate) input: Input,
     pub(crate) output: Output,
 }
 
-/// What to send.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Input {
-    /// Where to send it; the edge under test stands in for every address.
-    #[serde(default)]
-    #[expect(dead_code, reason = "every test goes to the edge under test")]
-    pub(crate) dest_addr: Option<IgnoredAny>,
-    /// See `dest_addr`.
-    #[serde(default)]
-    #[expect(dead_code, reason = "every test goes to the edge under test")]
-    pub(crate) port: Option<IgnoredAny>,
-    pub(crate) method: Option<String>,
-    pub(crate) uri: Option<String>,
-    pub(crate) version: Option<String>,
-    #[serde(default)]
-    pub(crate) headers: Headers,
-    pub(crate) data: Option<String>,
-    /// A whole request in Base64, sent as it is.
-    pub(crate) encoded_request: Option<String>,
-    pub(crate) autocomplete_headers: Option<bool>,
+/// What to send. Each of the runners builds its own bytes of the same words.
+#[derive(Clone, Debug)]
+pub(crate) enum Input {
+    Ftw(FtwInput),
+    GoFtw(GoFtwInput),
 }
 
 /// Fields in the order of the file.
@@ -77,7 +48,9 @@ pub(crate) struct Headers(pub(crate) Vec<(String, String)>);
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Output {
-    pub(crate) status: Option<u16>,
+    /// Any of these; any at all when there is none.
+    #[serde(default, deserialize_with = "one_or_several")]
+    pub(crate) status: Vec<u16>,
     #[serde(default)]
     pub(crate) log: Log,
     /// No answer is expected: the connection ends, or what comes is not HTTP.
@@ -100,18 +73,10 @@ pub(crate) struct Log {
     pub(crate) no_match_regex: Option<String>,
 }
 
-/// A test with its name.
-#[derive(Clone, Debug)]
-pub(crate) struct Case {
-    /// `942100-3`, as go-ftw prints it.
-    pub(crate) name: String,
-    pub(crate) stages: Vec<Stage>,
-}
-
 /// Every test of every file below `dir`, in order of paths.
 ///
 /// # Errors
-/// When a file cannot be read or does not fit the schema.
+/// When a file cannot be read or does not fit its schema.
 pub(crate) fn read(dir: &Path) -> Result<Vec<Case>, String> {
     let mut paths = Vec::new();
     collect(dir, &mut paths).map_err(|error| format!("{}: {error}", dir.display()))?;
@@ -125,17 +90,20 @@ pub(crate) fn read(dir: &Path) -> Result<Vec<Case>, String> {
 }
 
 fn parse(text: &str) -> Result<Vec<Case>, String> {
-    let options = serde_saphyr::options! {
-        duplicate_keys: serde_saphyr::DuplicateKeyPolicy::PassThrough,
-    };
     // One file of release 4.28.0 holds nothing but comments.
     let comment = |line: &str| line == "---" || matches!(line.trim_start().chars().next(), None | Some('#'));
     if text.lines().all(comment) {
         return Ok(Vec::new());
     }
-    let file: File = serde_saphyr::from_str_with_options(text, options).map_err(|error| error.to_string())?;
-    let named = |test: Test| Case { name: format!("{}-{}", file.rule_id, test.test_id), stages: test.stages };
-    Ok(file.tests.into_iter().map(named).collect())
+    // Every file of go-ftw names its rule, and none of ftw does.
+    if text.lines().any(|line| line.starts_with("rule_id:")) { go_ftw::parse(text) } else { ftw::parse(text) }
+}
+
+fn yaml<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    let options = serde_saphyr::options! {
+        duplicate_keys: serde_saphyr::DuplicateKeyPolicy::PassThrough,
+    };
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| error.to_string())
 }
 
 fn collect(dir: &Path, paths: &mut Vec<PathBuf>) -> io::Result<()> {
@@ -148,6 +116,28 @@ fn collect(dir: &Path, paths: &mut Vec<PathBuf>) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrSeveral<T> {
+    One(T),
+    Several(Vec<T>),
+}
+
+impl<T> From<OneOrSeveral<T>> for Vec<T> {
+    fn from(written: OneOrSeveral<T>) -> Self {
+        match written {
+            OneOrSeveral::One(one) => vec![one],
+            OneOrSeveral::Several(several) => several,
+        }
+    }
+}
+
+fn one_or_several<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    OneOrSeveral::deserialize(deserializer).map(Vec::from)
 }
 
 impl<'de> Deserialize<'de> for Headers {
@@ -181,6 +171,13 @@ impl<'de> Deserialize<'de> for Headers {
 mod tests {
     use super::*;
 
+    fn go_ftw(stage: &Stage) -> &GoFtwInput {
+        match &stage.input {
+            Input::GoFtw(input) => input,
+            Input::Ftw(_) => panic!("read as the older schema"),
+        }
+    }
+
     #[test]
     fn fields_keep_their_order_and_numbers_their_text() {
         let cases = parse(
@@ -189,10 +186,11 @@ mod tests {
         .unwrap();
         assert_eq!(cases[0].name, "920100-4");
         let stage = &cases[0].stages[0];
+        let input = go_ftw(stage);
         let fields: Vec<(&str, &str)> =
-            stage.input.headers.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            input.headers.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(fields, [("Z", "1"), ("Content-Length", "007"), ("A", "x\u{1}")]);
-        assert_eq!(stage.input.version.as_deref(), Some(""));
+        assert_eq!(input.version.as_deref(), Some(""));
         assert_eq!(stage.output.log.expect_ids, [920_100]);
     }
 
@@ -211,7 +209,7 @@ mod tests {
         let encoded = cases
             .iter()
             .flat_map(|case| &case.stages)
-            .filter(|stage| stage.input.encoded_request.is_some())
+            .filter(|stage| go_ftw(stage).encoded_request.is_some())
             .count();
         assert_eq!(encoded, 10);
     }

@@ -11,9 +11,12 @@ use portcullis_conformance::{DecisionOptions, Decisions, Options, decisions, run
 /// Arguments of the command.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// A release of the Core Rule Set with its tests; target/data/crs/4.28.0 unless given
+    /// The Core Rule Set: a release, or /usr/share/modsecurity-crs; target/data/crs/4.28.0 unless given
     #[arg(long)]
     crs: Option<PathBuf>,
+    /// The release whose tests are run, where the rule set comes without them, as Debian's package does
+    #[arg(long, value_name = "DIR")]
+    tests: Option<PathBuf>,
     /// Cases to run, such as `942*` or `920100-4`
     #[arg(long, value_name = "GLOB")]
     only: Option<String>,
@@ -37,15 +40,25 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Every case, on the release binary.
     pub(crate) fn whole(crs: Option<PathBuf>) -> Self {
-        Self { crs, only: None, sample: 1, json: false, binary: None, connections: 4, decisions: false }
+        Self {
+            crs,
+            tests: None,
+            only: None,
+            sample: 1,
+            json: false,
+            binary: None,
+            connections: 4,
+            decisions: false,
+        }
     }
 }
 
 /// Whether every case holds.
 pub(crate) fn run(workspace: &Path, arguments: &Arguments) -> anyhow::Result<bool> {
     let crs = arguments.crs.clone().unwrap_or_else(|| workspace.join("target/data/crs/4.28.0"));
-    if !crs.join("tests").is_dir() {
-        bail!("{} has no tests; `cargo xtask data` fetches a release that has", crs.display());
+    let tests = arguments.tests.clone().unwrap_or_else(|| crs.clone());
+    if !tests.join("tests").is_dir() {
+        bail!("{} has no tests; `cargo xtask data` fetches releases that have", tests.display());
     }
     let binary = match &arguments.binary {
         Some(binary) => binary.clone(),
@@ -56,8 +69,9 @@ pub(crate) fn run(workspace: &Path, arguments: &Arguments) -> anyhow::Result<boo
     }
     let options = Options {
         binary,
-        ledger: ledger(workspace, &crs),
+        ledger: ledger(workspace, &tests),
         crs,
+        tests,
         only: arguments.only.clone(),
         every: arguments.sample,
         connections: arguments.connections,
@@ -100,11 +114,13 @@ fn decide(workspace: &Path, arguments: &Arguments, crs: PathBuf, binary: PathBuf
     Ok(decided.problems.is_empty())
 }
 
-/// The ledger of the release, by the name that its directory has or, failing that, the one release that there is a ledger for.
-fn ledger(workspace: &Path, crs: &Path) -> Option<PathBuf> {
+/// The ledger of the release that the tests are of, by the version that ends its directory's name or, failing that, the one of 4.28.0.
+fn ledger(workspace: &Path, release: &Path) -> Option<PathBuf> {
     let ledgers = workspace.join("crates/conformance/ledger");
-    let named = crs.file_name().map(|name| ledgers.join(format!("crs-{}.toml", name.to_string_lossy())));
-    named.into_iter().chain([ledgers.join("crs-4.28.0.toml")]).find(|path| path.is_file())
+    let named = release.file_name()?.to_string_lossy();
+    let version = named.rsplit('-').next().unwrap_or(&named);
+    let candidates = [format!("crs-{version}.toml"), "crs-4.28.0.toml".to_owned()];
+    candidates.into_iter().map(|name| ledgers.join(name)).find(|path| path.is_file())
 }
 
 pub(crate) fn build(workspace: &Path) -> anyhow::Result<PathBuf> {

@@ -83,7 +83,7 @@ impl Scores {
 fn score(rule: &str) -> Option<Score> {
     let level = rule.split_once("paranoia-level/")?.1.bytes().next()?.checked_sub(b'0')?;
     let regex = Regex::new(
-        r"tx\.(inbound|outbound)_anomaly_score_pl\d=\+%\{tx\.(critical|error|warning|notice)_anomaly_score\}",
+        r"tx\.(inbound|outbound)_anomaly_score_pl[0-9]=\+%\{tx\.(critical|error|warning|notice)_anomaly_score\}",
     )
     .ok()?;
     let mut captures: Captures = regex.create_captures();

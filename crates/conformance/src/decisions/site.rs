@@ -8,7 +8,11 @@ use std::{
 use portcullis_testkit::{Backend, Client, Edge, EdgeConfig, RecordingUpstream};
 use serde_json::Value;
 
-use crate::{backend, records::Records, run::SETTINGS};
+use crate::{
+    backend,
+    records::Records,
+    run::{LIMITS, SETTINGS},
+};
 
 use super::{DecisionOptions, judge::Seen};
 
@@ -45,6 +49,7 @@ impl Site {
             crs: absolute(&options.crs)?.to_string_lossy().into_owned(),
             paranoia: level,
             before,
+            limits: LIMITS.to_owned(),
             ..EdgeConfig::with_backend(Backend::plain("suite", &upstream))
         };
         let edge = Edge::start(&absolute(&options.binary)?, config)

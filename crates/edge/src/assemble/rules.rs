@@ -166,12 +166,12 @@ struct Set {
 impl Set {
     fn find(source: &CrsSource, base: &Path, diagnostics: &mut Vec<Diagnostic>) -> Self {
         match source {
-            CrsSource::Directory(directory) => Self::directory(directory).unwrap_or_else(|| {
-                let message = format!("{}: no Core Rule Set here", directory.display());
-                let remedy = "a rule set's directory holds crs-setup.conf (or .example) and rules/*.conf";
-                diagnostics.push(Diagnostic::error(codes::NO_RULE_SET, message).help(remedy));
-                Self::none()
-            }),
+            CrsSource::Directory(directory) if directory == Path::new(DEBIAN_RULES) => {
+                Self::debian().unwrap_or_else(|| Self::missing(directory, diagnostics))
+            }
+            CrsSource::Directory(directory) => {
+                Self::directory(directory).unwrap_or_else(|| Self::missing(directory, diagnostics))
+            }
             CrsSource::Baseline => Self::baseline(),
             CrsSource::None => Self::none(),
             CrsSource::Auto => {
@@ -183,6 +183,13 @@ impl Set {
                 })
             }
         }
+    }
+
+    fn missing(directory: &Path, diagnostics: &mut Vec<Diagnostic>) -> Self {
+        let message = format!("{}: no Core Rule Set here", directory.display());
+        let remedy = "a rule set's directory holds crs-setup.conf (or .example) and rules/*.conf";
+        diagnostics.push(Diagnostic::error(codes::NO_RULE_SET, message).help(remedy));
+        Self::none()
     }
 
     fn none() -> Self {
