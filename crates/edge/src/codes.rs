@@ -44,6 +44,8 @@ pub(crate) const BREAK_GLASS_ENDED: Code = Code("W0910");
 pub(crate) const BASELINE_IN_USE: Code = Code("W0902");
 /// The rules' own `SecRuleEngine` is weaker than the configured mode.
 pub(crate) const WEAKER_ENGINE: Code = Code("W0903");
+/// No rule asks whether a body could be read.
+pub(crate) const UNREADABLE_BODIES_PASS: Code = Code("W0904");
 /// The register of customers, an authority's bundle or its CRL cannot be used.
 pub(crate) const UNUSABLE_TRUST: Code = Code("E0933");
 /// A CRL is past its nextUpdate, and the grace is not over.

@@ -78,6 +78,7 @@ pub fn load_rules(waf: &Waf, base: &Path, sources: &mut Sources) -> LoadedRules 
     }
     let compiled = portcullis_waf::compile(&parsed.document, sources, &loader);
     diagnostics.extend(compiled.diagnostics);
+    diagnostics.extend(compiled.program.as_ref().and_then(|program| unreadable_bodies(waf, program)));
     let failed = diagnostics.iter().any(Diagnostic::is_error);
     if compiled.program.is_none() && !failed {
         diagnostics.push(Diagnostic::error(codes::NO_PROGRAM, "the rules were not compiled"));
@@ -109,6 +110,17 @@ fn weaker_engine(waf: &Waf, document: &Document) -> Option<Diagnostic> {
     };
     let remedy = "leave it out, or write `SecRuleEngine On`; `waf.mode` and the routes' own then decide";
     Some(Diagnostic::warning(codes::WEAKER_ENGINE, message).at(span).help(remedy))
+}
+
+/// A body that its processor cannot read has no arguments for the other rules to look at, and the backend may read it all the same.
+fn unreadable_bodies(waf: &Waf, program: &Program) -> Option<Diagnostic> {
+    if waf.mode == WafMode::Off || program.rules().is_empty() || program.minds_unreadable_bodies() {
+        return None;
+    }
+    let message = "no rule of phase 2 looks at REQBODY_ERROR: a body that cannot be read passes without its arguments being seen";
+    let remedy = "add `SecRule REQBODY_ERROR \"!@eq 0\" \"id:200002,phase:2,deny,status:400\"`, as the built-in engine settings have it, \
+                  or do not remove it";
+    Some(Diagnostic::warning(codes::UNREADABLE_BODIES_PASS, message).help(remedy))
 }
 
 enum Step {
@@ -279,7 +291,63 @@ fn settings(waf: &Waf) -> String {
 
 #[cfg(test)]
 mod tests {
+    use portcullis_diag::render;
+
     use super::*;
+
+    /// Rules of one file as the engine's settings, and no others.
+    fn waf(engine: PathBuf, mode: WafMode) -> Waf {
+        Waf {
+            mode,
+            engine: Some(engine),
+            crs: CrsSource::None,
+            paranoia: 1,
+            detection_paranoia: 1,
+            inbound_threshold: 5,
+            outbound_threshold: 4,
+            include_before: Vec::new(),
+            include_after: Vec::new(),
+            inspect_responses: true,
+            work_budget: None,
+            verdict_cache: true,
+        }
+    }
+
+    #[test]
+    fn rules_that_let_unreadable_bodies_pass_are_told() {
+        let place = tempfile::tempdir().expect("a directory");
+        let looks = "SecRule REQBODY_ERROR \"!@eq 0\" \"id:1,phase:2,deny,status:400\"\n";
+        let off = "SecRequestBodyAccess Off\n";
+        let on = "SecAction \"id:2,phase:1,pass,nolog,ctl:requestBodyAccess=On\"\n";
+        let chained =
+            "SecRule ARGS \"@rx a\" \"id:3,phase:2,deny,chain\"\nSecRule REQBODY_PROCESSOR_ERROR \"@eq 1\"\n";
+        for (text, mode, told) in [
+            (String::new(), WafMode::Block, true),
+            (String::new(), WafMode::Off, false),
+            (looks.to_owned(), WafMode::Block, false),
+            (looks.replace("phase:2", "phase:1"), WafMode::Block, true),
+            (format!("{looks}SecRuleRemoveById 1\n"), WafMode::Detect, true),
+            (off.to_owned(), WafMode::Block, false),
+            (format!("{off}{on}"), WafMode::Block, true),
+            (chained.to_owned(), WafMode::Block, false),
+        ] {
+            let path = place.path().join("engine.conf");
+            std::fs::write(&path, &text).expect("written");
+            let mut sources = Sources::new();
+            let loaded = load_rules(&waf(path, mode), place.path(), &mut sources);
+            let found = loaded.diagnostics.iter().find(|found| found.code == codes::UNREADABLE_BODIES_PASS);
+            assert_eq!(found.is_some(), told, "{text} {mode:?}");
+            if let Some(found) = found {
+                assert_eq!(
+                    render(&sources, found),
+                    "warning[W0904]: no rule of phase 2 looks at REQBODY_ERROR: a body that cannot be read passes without its \
+                     arguments being seen\n  = help: add `SecRule REQBODY_ERROR \"!@eq 0\" \"id:200002,phase:2,deny,status:400\"`, as \
+                     the built-in engine settings have it, or do not remove it\n"
+                );
+            }
+            assert!(loaded.program.is_some(), "a warning is no error");
+        }
+    }
 
     #[test]
     fn an_engine_weaker_than_the_mode_is_told() {
@@ -293,21 +361,7 @@ mod tests {
         ] {
             let path = place.path().join("engine.conf");
             std::fs::write(&path, format!("SecRuleEngine {engine}\n")).expect("written");
-            let waf = Waf {
-                mode,
-                engine: Some(path),
-                crs: CrsSource::None,
-                paranoia: 1,
-                detection_paranoia: 1,
-                inbound_threshold: 5,
-                outbound_threshold: 4,
-                include_before: Vec::new(),
-                include_after: Vec::new(),
-                inspect_responses: true,
-                work_budget: None,
-                verdict_cache: true,
-            };
-            let loaded = load_rules(&waf, place.path(), &mut Sources::new());
+            let loaded = load_rules(&waf(path, mode), place.path(), &mut Sources::new());
             let found = loaded.diagnostics.iter().any(|diagnostic| diagnostic.code == codes::WEAKER_ENGINE);
             assert_eq!(found, told, "{engine} {mode:?}");
             assert!(loaded.program.is_some(), "a warning is no error");

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Course, MarkerId, Names, Plan, Rule, RuleId, Settings};
+use portcullis_seclang::vocabulary::Variable;
+
+use super::{Control, Course, Effect, MarkerId, Names, Plan, Rule, RuleId, Settings};
 
 /// The compiled rules. Immutable, shared by all workers.
 #[derive(Debug, Default)]
@@ -61,6 +63,23 @@ impl Program {
     #[must_use]
     pub fn rule(&self, id: RuleId) -> Option<&Rule> {
         self.rules.get(id.position())
+    }
+
+    /// Whether a rule of phase 2 looks at `REQBODY_ERROR` or `REQBODY_PROCESSOR_ERROR`. Without one, a body that its processor cannot read
+    /// passes, with none of its arguments seen. Nothing is missing where bodies are not read at all.
+    #[must_use]
+    pub fn minds_unreadable_bodies(&self) -> bool {
+        let switched_on =
+            |effect: &Effect| matches!(effect, Effect::Control(Control::RequestBodyAccess(true)));
+        let links =
+            || self.rules.iter().flat_map(|rule| rule.links.iter().map(move |link| (rule.phase, link)));
+        let read = self.settings.request_body_access
+            || links().any(|(_, link)| link.effects.iter().any(switched_on));
+        let asked =
+            |variable: Variable| matches!(variable, Variable::ReqbodyError | Variable::ReqbodyProcessorError);
+        !read
+            || links()
+                .any(|(phase, link)| phase == 2 && link.targets.iter().any(|target| asked(target.variable)))
     }
 
     /// How the compiled engine meets its rules, for `rules stats`: phase, id and course of each; none where the plain one runs them.
