@@ -121,8 +121,15 @@ mod tests {
                 .unwrap_or_else(|| panic!("no {name}"))
                 .to_owned()
         };
-        for works in ["@rx", "t:urlDecodeUni", "ARGS", "setvar", "ctl:ruleRemoveById", "SecRequestBodyAccess"]
-        {
+        for works in [
+            "@rx",
+            "t:urlDecodeUni",
+            "ARGS",
+            "setvar",
+            "ctl:ruleRemoveById",
+            "SecRequestBodyAccess",
+            "SecResponseBodyMimeTypesClear",
+        ] {
             assert!(line(works).contains("| **yes**"), "{}", line(works));
         }
         for refused in ["@inspectFile", "exec", "SecGuardianLog"] {

@@ -109,6 +109,7 @@ pub(crate) fn setting(setting: Setting) -> String {
         return "**yes**, a MaxMind database (GeoIP2 or GeoLite2, City or Country)".to_owned();
     }
     let arguments = [
+        "",
         "On",
         "Off",
         "1",
