@@ -21,20 +21,21 @@ use quick_xml::{
 use crate::{BodyError, Limits};
 
 use characters::{is_name, references, resolve, separated};
+use doctype::Literal;
 
 /// What a document held.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Document {
     /// `XML:/*`: the text of the root, joined, as `xmlNodeGetContent` gives it.
     pub text: Vec<u8>,
-    /// `XML://@*`: attribute values in document order.
+    /// `XML://@*`: attribute values in document order, behind what a DOCTYPE has in quotes.
     pub attributes: Vec<Vec<u8>>,
 }
 
 /// Reads a document. What was read before an error is kept beside it, so that rules see it.
 ///
 /// An empty input holds nothing and is no error: there is no body to disagree about. More than [`Limits::fields`] attributes (namespace
-/// declarations count) and elements nested beyond [`Limits::depth`] are errors.
+/// declarations and literals of a DOCTYPE count) and elements nested beyond [`Limits::depth`] are errors.
 #[must_use]
 pub fn parse(input: &[u8], limits: &Limits) -> (Document, Option<BodyError>) {
     let mut reading = Reading::new(limits);
@@ -47,6 +48,7 @@ pub fn parse(input: &[u8], limits: &Limits) -> (Document, Option<BodyError>) {
         Err(_) => (input.iter().map(|&byte| char::from(byte)).collect::<String>().into(), true),
     };
     reading.wide = wide;
+    reading.ascii = !wide && text.is_ascii();
     let error = reading.read(input, &text).err().map(|fault| {
         let before = &text.as_bytes()[..fault.offset.min(text.len())];
         let offset =
@@ -54,6 +56,14 @@ pub fn parse(input: &[u8], limits: &Limits) -> (Document, Option<BodyError>) {
         BodyError { message: format!("{} at offset {offset}", fault.what) }
     });
     (reading.document, error)
+}
+
+/// Whether a document that is sent in this encoding (`charset` of its type) can be read byte by byte, so that rules see what a backend
+/// sees. An encoding that nobody knows cannot.
+#[must_use]
+pub fn is_readable_in(encoding: &[u8], input: &[u8]) -> bool {
+    std::str::from_utf8(encoding)
+        .is_ok_and(|name| declaration::check_encoding(name, input.is_ascii()).is_ok())
 }
 
 struct Fault {
@@ -67,6 +77,8 @@ struct Reading<'a> {
     limits: &'a Limits,
     /// The text has a character for every byte of the input.
     wide: bool,
+    /// Every byte of the input is ASCII.
+    ascii: bool,
     /// Something came before.
     started: bool,
     depth: usize,
@@ -81,6 +93,7 @@ impl<'a> Reading<'a> {
             document: Document::default(),
             limits,
             wide: false,
+            ascii: false,
             started: false,
             depth: 0,
             root_seen: false,
@@ -147,8 +160,8 @@ impl<'a> Reading<'a> {
             }
             Event::DocType(_) if self.root_seen => Err("DOCTYPE after the root element"),
             Event::Decl(_) if self.started => Err("XML declaration that is not at the start"),
-            Event::Decl(declaration) => declaration::check(&declaration),
-            Event::DocType(doctype) => doctype::check(&doctype),
+            Event::Decl(declaration) => declaration::check(&declaration, self.ascii),
+            Event::DocType(doctype) => self.doctype(&doctype),
             Event::PI(instruction)
                 if is_name(instruction.target()) && !instruction.target().eq_ignore_ascii_case("xml") =>
             {
@@ -160,6 +173,27 @@ impl<'a> Reading<'a> {
             Event::Eof if !self.root_seen => Err("no root element"),
             Event::Eof => Ok(()),
         }
+    }
+
+    /// Its literals join the attributes, so that rules see them: a parser that reads the internal subset gives elements the defaults that
+    /// stand there (section 5.1), and one that fetches what is outside goes where the names say.
+    fn doctype(&mut self, content: &str) -> Result<(), &'static str> {
+        for literal in doctype::check(content)? {
+            self.attributes += 1;
+            if self.attributes > self.limits.fields {
+                return Err("too many literals in a DOCTYPE");
+            }
+            let value = match literal {
+                Literal::Default(value) => references(value, self.wide)?,
+                Literal::Text(text) => {
+                    let mut plain = Vec::with_capacity(text.len());
+                    text.chars().for_each(|character| characters::push(character, self.wide, &mut plain));
+                    plain
+                }
+            };
+            self.document.attributes.push(value);
+        }
+        Ok(())
     }
 
     fn element(&mut self, tag: &BytesStart<'_>) -> Result<(), &'static str> {

@@ -35,7 +35,10 @@ proptest! {
         body.extend_from_slice(b"--b0undary--\r\n");
         let (read, error) = multipart::parse(b"multipart/form-data; boundary=b0undary", &body, &Limits::default());
         assert_eq!(error, None);
-        assert!(!read.flags.strict_error(), "{:?}", read.flags);
+        // Where a quote follows a backslash, parsers do not agree on the end of the name.
+        let told = pairs.iter().any(|(name, _)| name.contains(&b'"') || name.ends_with(b"\\"));
+        assert_eq!(read.flags, multipart::Flags { invalid_quoting: told, ..read.flags });
+        assert_eq!(read.flags.strict_error(), told, "{:?}", read.flags);
         let read: Pairs = read.parts.into_iter().map(|part| (part.name, part.content.to_vec())).collect();
         assert_eq!(read, pairs);
     }

@@ -346,6 +346,9 @@ impl Transaction {
             let content_type = state.request.content_type().cloned().unwrap_or_default();
             let program = Arc::clone(&state.program);
             state.work.charge_value(held.len(), PARSING);
+            if !held.is_empty() && state.body.processor.is_some() && state.request.is_packed() {
+                state.body.fail("a body with a content coding".to_owned());
+            }
             state.body.read(&held, &content_type, program.settings());
             if state.body.beyond_limit && self.rejects_long_request() {
                 let refused = self.run.refuse(2, 413);

@@ -1,6 +1,7 @@
 //! The boundary out of a `Content-Type` header, with ModSecurity's checks.
 //!
 //! Stricter than RFC 2046: `boundary` in lowercase, as the first parameter, once. Whoever writes it otherwise wants somebody not to see it.
+//! Stricter than ModSecurity where a boundary without quotes holds what ends it for many a backend.
 
 use super::Flags;
 
@@ -39,7 +40,9 @@ pub(super) fn read(header: &[u8], flags: &mut Flags) -> Result<Vec<u8>, &'static
         return Err("invalid boundary in Content-Type (parameter name)");
     }
     flags.boundary_whitespace |= !between.is_empty() || value.first().is_some_and(|&byte| is_space(byte));
-    validated(unquoted(value, flags)?)
+    let unquoted = unquoted(value, flags)?;
+    let quoted = unquoted.len() < value.len();
+    validated(unquoted, quoted)
 }
 
 /// How often the word `boundary`, in any case, is followed by an equals sign somewhere.
@@ -73,7 +76,9 @@ fn unquoted<'a>(value: &'a [u8], flags: &mut Flags) -> Result<&'a [u8], &'static
     }
 }
 
-fn validated(value: &[u8]) -> Result<Vec<u8>, &'static str> {
+/// Without quotes a boundary ends at a comma for PHP and Tomcat, at white space for others: there it can have neither. Blanks in front of it
+/// have a flag of their own.
+fn validated(value: &[u8], quoted: bool) -> Result<Vec<u8>, &'static str> {
     if mentions(value) > 0 {
         return Err("invalid boundary in Content-Type (content)");
     }
@@ -85,7 +90,11 @@ fn validated(value: &[u8]) -> Result<Vec<u8>, &'static str> {
     if value.is_empty() {
         return Err("invalid boundary in Content-Type (empty)");
     }
-    if value.last() == Some(&b' ') || !value.iter().all(|&byte| is_boundary(byte)) {
+    let ends_for_others = |byte: &u8| !quoted && matches!(byte, b',' | b' ');
+    if value.last() == Some(&b' ')
+        || !value.iter().all(|&byte| is_boundary(byte))
+        || value.trim_ascii_start().iter().any(ends_for_others)
+    {
         return Err("invalid boundary in Content-Type (characters)");
     }
     Ok(value.to_vec())

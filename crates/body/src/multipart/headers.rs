@@ -62,9 +62,7 @@ impl Headers {
     }
 
     fn check(&self, line: &[u8], name: &[u8]) -> Result<(), &'static str> {
-        if memchr::memchr(0, line).is_some() {
-            return Err("NUL byte in part headers");
-        }
+        legible(line)?;
         if line.len() >= LONGEST {
             return Err("part header line too long");
         }
@@ -87,9 +85,7 @@ impl Headers {
         // RFC 5322 folds with spaces and tabs alone; PHP takes any white space. A line of nothing but blanks ends in its line end.
         flags.invalid_header_folding |=
             text.is_empty() || blank.iter().any(|byte| !matches!(byte, b' ' | b'\t'));
-        if memchr::memchr(0, line).is_some() {
-            return Err("NUL byte in part headers");
-        }
+        legible(line)?;
         let Some(last) = self.lines.last_mut().filter(|line| line.valid) else {
             return Err("invalid part header (folding error)");
         };
@@ -132,6 +128,15 @@ impl Headers {
     /// The lines as received, folding joined.
     pub(super) fn into_lines(self) -> Vec<Vec<u8>> {
         self.lines.into_iter().map(|line| line.raw).collect()
+    }
+}
+
+/// Without bytes at which another parser may end a line (RFC 5322 section 2.2: a carriage return stands before a line feed only).
+fn legible(line: &[u8]) -> Result<(), &'static str> {
+    match memchr::memchr2(0, b'\r', line).and_then(|at| line.get(at)) {
+        Some(0) => Err("NUL byte in part headers"),
+        Some(_) => Err("carriage return in part headers"),
+        None => Ok(()),
     }
 }
 
@@ -198,6 +203,9 @@ fn parameter_name(input: &[u8]) -> Result<(&[u8], &[u8]), &'static str> {
 type Value<'a> = (Vec<u8>, Option<u8>, &'a [u8]);
 
 /// A quoted value or a token: the value without its escapes, the quote, what comes after.
+///
+/// A quote behind a backslash sets [`Flags::invalid_quoting`]: PHP escapes quotes but no backslashes, others know no escapes, and for each
+/// the value ends elsewhere. Browsers write `%22`, and paths with single backslashes.
 fn parameter_value<'a>(input: &'a [u8], flags: &mut Flags) -> Result<Value<'a>, &'static str> {
     let (quote, mut rest) = match input {
         [quote @ (b'"' | b'\''), rest @ ..] => (*quote, rest),
@@ -209,12 +217,17 @@ fn parameter_value<'a>(input: &'a [u8], flags: &mut Flags) -> Result<Value<'a>, 
     // Some backends accept single quotes, RFC 2183 does not.
     flags.invalid_quoting |= quote == b'\'';
     let mut value = Vec::new();
+    let mut backslash = false;
     loop {
+        let quoted = rest.first() == Some(&quote);
+        flags.invalid_quoting |= quoted && backslash;
+        backslash = rest.first() == Some(&b'\\');
         rest = match rest {
             [] | [b'\\'] => return Err("invalid Content-Disposition header (quote not closed)"),
             [byte, rest @ ..] if *byte == quote => return Ok((value, Some(quote), rest)),
             // Internet Explorer sends paths without escaping them: a backslash before anything else is text.
             [b'\\', byte, rest @ ..] if *byte == quote || *byte == b'\\' => {
+                flags.invalid_quoting |= *byte == quote;
                 value.push(*byte);
                 rest
             }

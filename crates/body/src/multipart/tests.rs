@@ -176,6 +176,8 @@ fn errors_of_headers() {
         (&format!("{cd}|\u{e}X: z"), "invalid part header (contains invalid character)"),
         (&format!("{cd}|X: \0z"), "NUL byte in part headers"),
         (&format!("{cd}| \0z"), "NUL byte in part headers"),
+        (&format!("{cd}|X: y\rz"), "carriage return in part headers"),
+        (&format!("{cd}| y\rz"), "carriage return in part headers"),
         (&format!("{cd}|CONTENT-disposition: form-data; name=b"), "duplicate part header"),
         (&format!("{cd}|X: {}", "y".repeat(4096)), "part header line too long"),
         (&format!("{cd}|X: {0}| {0}", "y".repeat(2048)), "part header too long"),
@@ -195,7 +197,7 @@ fn dispositions() {
     let ok: &[(&str, &str, Option<&str>)] = &[
         ("form-data; name=a", "a", None),
         ("form-data ; name = \"a b\"", "a b", None),
-        ("form-data;name=\"a\\\"b\\\\c\\d\"", "a\"b\\c\\d", None),
+        ("form-data;name=\"a\\\\b\\c\"", "a\\b\\c", None),
         ("form-data; name=\"a\";filename=\"C:\\dir\\x.txt\"", "a", Some("C:\\dir\\x.txt")),
         ("form-data; filename=x; name=a", "a", Some("x")),
         ("form-data; name=a; filename=\"\"", "a", None),
@@ -261,6 +263,23 @@ fn single_quotes_hide_nothing() {
     assert!(multipart.flags.invalid_quoting);
 }
 
+/// Where a quote behind a backslash ends a value, parsers do not agree.
+#[test]
+fn escaped_quotes_are_told() {
+    for (value, name, filename) in [
+        ("form-data; name=\"a\\\"b\"", "a\"b", None),
+        ("form-data; name=\"a\\\\\"; filename=\"b\"", "a\\", Some("b")),
+        ("form-data; name=\"a\\\"; x=\"; filename=\"b\"", "a\"; x=", Some("b")),
+        ("form-data; name=a; filename=\"b\\\"c\"", "a", Some("b\"c")),
+    ] {
+        let (multipart, error) = read(&headed(&format!("Content-Disposition: {value}")));
+        assert_eq!(error, None, "{value}");
+        assert_eq!(multipart.parts[0].name, name.as_bytes(), "{value}");
+        assert_eq!(multipart.parts[0].filename.as_deref(), filename.map(str::as_bytes), "{value}");
+        assert_eq!(multipart.flags, Flags { invalid_quoting: true, ..Flags::default() }, "{value}");
+    }
+}
+
 #[test]
 fn folding_joins_lines() {
     let (multipart, error) = read(&headed("Content-Disposition: form-data;|\t name=\"a\"|X: y| z"));
@@ -318,6 +337,8 @@ fn content_types() {
         b"multipart/form-data; boundary=X*X",
         b"multipart/form-data; boundary=X\xffX",
         b"multipart/form-data; boundary= XX",
+        b"multipart/form-data; boundary=XX,YY",
+        b"multipart/form-data; boundary=XX YY",
     ] {
         let (multipart, error) = parse(content_type, body, &Limits::default());
         assert!(error.is_some() && multipart.flags.strict_error(), "{}", content_type.escape_ascii());
@@ -326,12 +347,14 @@ fn content_types() {
     assert!(
         parse(b"multipart/form-data; boundary= XX", body, &Limits::default()).0.flags.boundary_whitespace
     );
-    // A boundary may be called so, and may hold every character of RFC 2046.
-    let odd = "aZ9 '()+_,-./:=?boundary";
-    let body = format!("--{odd}\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--{odd}--\r\n");
-    let (multipart, error) =
-        parse(format!("multipart/form-data; boundary={odd}").as_bytes(), body.as_bytes(), &Limits::default());
-    assert_eq!((error, multipart.flags), (None, Flags::default()));
+    // A boundary may be called so, and may hold every character of RFC 2046, two of them within quotes only.
+    for (odd, quote) in [("aZ9'()+_-./:=?boundary", ""), ("aZ9 '()+_,-./:=?boundary", "\"")] {
+        let body = format!("--{odd}\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--{odd}--\r\n");
+        let content_type = format!("multipart/form-data; boundary={quote}{odd}{quote}");
+        let (multipart, error) = parse(content_type.as_bytes(), body.as_bytes(), &Limits::default());
+        let flags = Flags { boundary_quoted: !quote.is_empty(), ..Flags::default() };
+        assert_eq!((error, multipart.flags), (None, flags));
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The DOCTYPE, checked for its form and otherwise ignored: no entity of it is ever used.
+//! The DOCTYPE, checked for its form and asked for what stands in quotes there: no entity of it is ever used.
 //!
 //! Where it ends decides what the root is. So it is read as XML 1.0 sections 2.8, 3.2, 3.3, 4.2 and 4.7 write it down to the declarations,
 //! and refused where two parsers could disagree; parameter entities are refused altogether.
@@ -8,42 +8,55 @@ use super::characters::is_name;
 const MALFORMED: &str = "malformed DOCTYPE";
 const DECLARATIONS: [&str; 4] = ["ELEMENT", "ATTLIST", "ENTITY", "NOTATION"];
 
-/// Checks what stands between `<!DOCTYPE` and its `>`.
-pub(super) fn check(content: &str) -> Result<(), &'static str> {
+/// What stands in quotes in a DOCTYPE, quotes taken off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Literal<'a> {
+    /// The default of an attribute, which elements have that do not say otherwise.
+    Default(&'a str),
+    /// The name or place of something outside, or what an entity stands for.
+    Text(&'a str),
+}
+
+/// Checks what stands between `<!DOCTYPE` and its `>`, and gives its literals in their order.
+pub(super) fn check(content: &str) -> Result<Vec<Literal<'_>>, &'static str> {
     let content = content.trim_ascii();
     let end = content
         .find(|character: char| character.is_ascii_whitespace() || character == '[')
         .unwrap_or(content.len());
     let (name, rest) = content.split_at(end);
-    let rest = external(rest.trim_ascii_start()).filter(|_| is_name(name)).ok_or(MALFORMED)?;
+    let mut literals = Vec::new();
+    let rest = external(rest.trim_ascii_start(), &mut literals).filter(|_| is_name(name)).ok_or(MALFORMED)?;
     match rest.strip_prefix('[') {
-        Some(subset) => internal(subset).ok_or(MALFORMED),
-        None if rest.is_empty() => Ok(()),
-        None => Err(MALFORMED),
+        Some(subset) => internal(subset, &mut literals).ok_or(MALFORMED)?,
+        None if rest.is_empty() => {}
+        None => return Err(MALFORMED),
     }
+    Ok(literals)
 }
 
 /// `SYSTEM` and a literal, or `PUBLIC` and two, if they are there; gives what comes after.
-fn external(input: &str) -> Option<&str> {
+fn external<'a>(input: &'a str, literals: &mut Vec<Literal<'a>>) -> Option<&'a str> {
     if let Some(rest) = input.strip_prefix("SYSTEM") {
-        literal(rest)
+        literal(rest, literals)
     } else if let Some(rest) = input.strip_prefix("PUBLIC") {
-        literal(literal(rest)?)
+        let rest = literal(rest, literals)?;
+        literal(rest, literals)
     } else {
         Some(input)
     }
 }
 
-/// Skips a quoted literal and the white space around it.
-fn literal(input: &str) -> Option<&str> {
+/// Takes a quoted literal and the white space around it.
+fn literal<'a>(input: &'a str, literals: &mut Vec<Literal<'a>>) -> Option<&'a str> {
     let input = input.trim_ascii_start();
     let quote = input.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
-    let (_, rest) = input[1..].split_once(quote)?;
+    let (text, rest) = input[1..].split_once(quote)?;
+    literals.push(Literal::Text(text));
     Some(rest.trim_ascii_start())
 }
 
 /// Comments, processing instructions and declarations up to the closing bracket, after which nothing may come.
-fn internal(subset: &str) -> Option<()> {
+fn internal<'a>(subset: &'a str, literals: &mut Vec<Literal<'a>>) -> Option<()> {
     let mut rest = subset.trim_ascii_start();
     loop {
         rest = if let Some(end) = rest.strip_prefix(']') {
@@ -53,23 +66,32 @@ fn internal(subset: &str) -> Option<()> {
         } else if let Some(instruction) = rest.strip_prefix("<?") {
             instruction.split_once("?>")?.1
         } else {
-            declaration(rest.strip_prefix("<!")?)?
+            declaration(rest.strip_prefix("<!")?, literals)?
         };
         rest = rest.trim_ascii_start();
     }
 }
 
-/// Skips a declaration: its `>` is the first one outside of quotes.
-fn declaration(input: &str) -> Option<&str> {
-    let keyword = DECLARATIONS.iter().find_map(|keyword| input.strip_prefix(keyword))?;
-    let mut rest = keyword.starts_with(|next: char| next.is_ascii_whitespace()).then_some(keyword)?;
+/// Takes a declaration: its `>` is the first one outside of quotes.
+fn declaration<'a>(input: &'a str, literals: &mut Vec<Literal<'a>>) -> Option<&'a str> {
+    let (keyword, after) =
+        DECLARATIONS.iter().find_map(|keyword| Some((*keyword, input.strip_prefix(keyword)?)))?;
+    let mut rest = after.starts_with(|next: char| next.is_ascii_whitespace()).then_some(after)?;
     loop {
         let at = rest.find(['"', '\'', '<', '>', '[', ']'])?;
         let sign = rest[at..].chars().next()?;
         rest = &rest[at + 1..];
         match sign {
             '>' => return Some(rest),
-            '"' | '\'' => rest = rest.split_once(sign)?.1,
+            '"' | '\'' => {
+                let (text, after) = rest.split_once(sign)?;
+                literals.push(if keyword == "ATTLIST" {
+                    Literal::Default(text)
+                } else {
+                    Literal::Text(text)
+                });
+                rest = after;
+            }
             _ => return None,
         }
     }
@@ -90,7 +112,7 @@ mod tests {
             "a[]",
             "a [<!ENTITY e ']>\"'> <!-- ' ]> --><?p ]> ?>\n<!ELEMENT a (b|c)*><!ATTLIST a b CDATA \"'>\"> ] ",
         ] {
-            assert_eq!(check(content), Ok(()), "{content}");
+            assert!(check(content).is_ok(), "{content}");
         }
         for content in [
             "",
@@ -121,5 +143,17 @@ mod tests {
         ] {
             assert_eq!(check(content), Err(MALFORMED), "{content}");
         }
+    }
+
+    #[test]
+    fn literals() {
+        use Literal::{Default, Text};
+        let content = "a PUBLIC 'p' \"q\" [<!ENTITY e 'x'><!ATTLIST a b CDATA 'y' c CDATA #FIXED \"z\"><!-- 'no' -->\
+                       <!ENTITY f SYSTEM 's' NDATA n>]";
+        assert_eq!(
+            check(content),
+            Ok(vec![Text("p"), Text("q"), Text("x"), Default("y"), Default("z"), Text("s")])
+        );
+        assert_eq!(check("a"), Ok(Vec::new()));
     }
 }

@@ -31,9 +31,10 @@ fn text_and_attributes() {
         ("<a b='1\t2\r\n3\n4'/>", "", &["1 2 3 4"]),
         ("<a>1\r\n2\r3\n</a>", "1\\n2\\n3\\n", &[]),
         ("<!DOCTYPE a><a>x</a>", "x", &[]),
-        ("<!DOCTYPE a SYSTEM 'http://x/y.dtd'><a>x</a>", "x", &[]),
+        ("<!DOCTYPE a SYSTEM 'http://x/y.dtd'><a b='1'>x</a>", "x", &["http://x/y.dtd", "1"]),
         ("<?xml version='1.1' encoding='ISO-8859-1' standalone='no' ?><a>x</a>", "x", &[]),
-        ("<!DOCTYPE a [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><a>x</a>", "x", &[]),
+        ("<!DOCTYPE a [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><a>x</a>", "x", &["file:///etc/passwd"]),
+        ("<!DOCTYPE a [<!ENTITY e '&f;<'><!ATTLIST a b CDATA '&lt;'>]><a>x</a>", "x", &["&f;<", "<"]),
         ("<!-- c --><a/><!-- d --><?p q?>", "", &[]),
         ("\u{feff}<a>x</a>", "x", &[]),
         ("<\u{e4}:b-1._>x</\u{e4}:b-1._>", "x", &[]),
@@ -110,6 +111,12 @@ fn errors_keep_what_came_before() {
         ("<a><?p</x> q?></a>", "", "invalid processing instruction"),
         ("<a><?XML q?></a>", "", "invalid processing instruction"),
         ("<a><? q?></a>", "", "invalid processing instruction"),
+        (
+            "<!DOCTYPE a [<!ATTLIST a b CDATA '&e;'>]><a/>",
+            "",
+            "reference to an entity that is not predefined",
+        ),
+        ("<?xml version='1.0' encoding='GBK'?><a>\u{e4}</a>", "", "encoding whose letters hold ASCII bytes"),
         ("<!DOCTYPE><a/>", "", "DOCTYPE without a name"),
         ("<!DOCTYPE 1><a/>", "", "malformed DOCTYPE"),
         ("<!DOCTYPE a b><a/>", "", "malformed DOCTYPE"),
@@ -152,6 +159,31 @@ fn depth_and_attributes_are_bounded() {
     let (document, error) = parse(b"<a b='1' c='2' d='3'/>", &limits);
     assert_eq!(document.attributes.len(), 2);
     assert!(error.expect("an error").message.starts_with("too many attributes"));
+}
+
+#[test]
+fn encodings_that_can_be_read_byte_by_byte() {
+    for (encoding, input, readable) in [
+        ("UTF-8", "\u{e4}", true),
+        ("iso-8859-15", "\u{e4}", true),
+        ("Shift_JIS", "a", true),
+        ("Shift_JIS", "\u{e4}", false),
+        ("utf-7", "a", false),
+        ("utf-16", "a", false),
+        ("", "a", false),
+        ("\u{e4}", "a", false),
+    ] {
+        assert_eq!(is_readable_in(encoding.as_bytes(), input.as_bytes()), readable, "{encoding} {input}");
+    }
+}
+
+#[test]
+fn literals_of_a_doctype_are_bounded() {
+    let limits = Limits { fields: 2, ..Limits::default() };
+    let (document, error) =
+        parse(b"<!DOCTYPE a [<!ENTITY e '1'><!ENTITY f '2'><!ENTITY g '3'>]><a/>", &limits);
+    assert_eq!(document.attributes.len(), 2);
+    assert!(error.expect("an error").message.starts_with("too many literals"));
 }
 
 /// Ten lines that would expand to gigabytes.

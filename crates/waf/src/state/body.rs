@@ -65,6 +65,17 @@ impl Processor {
     }
 }
 
+/// The values of `charset` in a content type, quotes taken off.
+fn charsets(content_type: &[u8]) -> impl Iterator<Item = &[u8]> {
+    content_type.split(|byte| *byte == b';').skip(1).filter_map(|parameter| {
+        let equals = memchr::memchr(b'=', parameter)?;
+        let (name, value) =
+            (parameter.get(..equals)?.trim_ascii(), parameter.get(equals + 1..)?.trim_ascii());
+        let value = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value);
+        name.eq_ignore_ascii_case(b"charset").then_some(value)
+    })
+}
+
 /// Whether a text begins with another, ASCII case ignored.
 fn starts(text: &[u8], with: &[u8]) -> bool {
     text.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with))
@@ -131,6 +142,9 @@ impl Body {
             }
             Processor::Json => self.read_json(raw, &limits),
             Processor::Xml => {
+                if charsets(content_type).any(|charset| !xml::is_readable_in(charset, raw)) {
+                    self.fail("XML in a character set whose bytes mean something else".to_owned());
+                }
                 let (document, error) = xml::parse(raw, &limits);
                 self.xml_text = Some(Value::from(document.text));
                 self.xml_attributes = document.attributes.into_iter().map(Value::from).collect();

@@ -92,6 +92,16 @@ impl Request {
         self.name_lengths & length_bit(name) != 0
     }
 
+    /// Whether the body has a content coding (RFC 9110, section 8.4.1). A backend may unpack it, and then reads what no rule has seen.
+    pub(crate) fn is_packed(&self) -> bool {
+        let codings =
+            self.headers.iter().filter(|member| member.name.eq_ignore_ascii_case(b"content-encoding"));
+        codings
+            .flat_map(|member| member.value.split(|byte| *byte == b','))
+            .map(<[u8]>::trim_ascii)
+            .any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"))
+    }
+
     fn read_target(&mut self, copy: &Bytes, target: &[u8], separator: u8, limits: &Limits) {
         let without_fragment = until(target, b'#');
         let path_and_query = without_authority(without_fragment);
