@@ -2,7 +2,7 @@
 
 use super::{
     PatternError,
-    parse::{Flags, Parser, counts, literal},
+    parse::{Flags, Parser, WRITTEN_OUT, counts, literal},
     tree::{Anchor, ByteSet, Node},
 };
 
@@ -167,7 +167,9 @@ impl Parser<'_> {
             Some(b'<') if byte == b'k' => Some(b'>'),
             Some(b'\'') if byte == b'k' => Some(b'\''),
             Some(b'<' | b'\'') => {
-                return Err(PatternError::new(begin, "recursion is not supported in patterns"));
+                return Err(
+                    PatternError::new(begin, "recursion is not supported in patterns").help(WRITTEN_OUT)
+                );
             }
             _ => None,
         };

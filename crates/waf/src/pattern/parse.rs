@@ -90,7 +90,7 @@ impl<'a> Parser<'a> {
     }
 
     pub(super) fn unsupported(&self, what: &str) -> PatternError {
-        self.error(format!("{what} is not supported in patterns"))
+        self.error(format!("{what} is not supported in patterns")).help(WRITTEN_OUT)
     }
 
     fn alternatives(&mut self, mut flags: Flags) -> Result<Node, PatternError> {
@@ -419,6 +419,10 @@ pub(super) fn counts(text: &[u8]) -> Option<((u32, Option<u32>), usize)> {
     Some((range, length + 1))
 }
 
+/// What to do about a construct that has a plain equivalent, or that no rule needs.
+pub(super) const WRITTEN_OUT: &str =
+    "write out what it stands for, with (?:..) and |, or chain several rules";
+
 fn unsupported_group(byte: u8) -> &'static str {
     match byte {
         b'(' => "a conditional group (?(..)..)",
@@ -426,6 +430,7 @@ fn unsupported_group(byte: u8) -> &'static str {
         b'R' | b'&' | b'+' | b'0'..=b'9' | b'P' => "recursion",
         b'C' => "a callout",
         b'U' => "(?U), which swaps greedy and lazy,",
+        b'{' | b'?' => "code (?{..})",
         _ => "this kind of group",
     }
 }
