@@ -1,14 +1,12 @@
-//! Rules of anybody's making: they compile or are refused with words that can be drawn, and what compiles runs a request to its end.
-//! Input: a rule file. What a rule file may cost is its author's business; that it ends is ours.
-
-use std::sync::Arc;
+//! Rules of anybody's making: they compile or are refused with words that can be drawn, and what compiles runs a request to its end, on
+//! the compiled engine as on the plain one. Input: a rule file. What a rule file may cost is its author's business; that it ends is ours.
 
 use portcullis_diag::{Diagnostic, Sources, render};
 use portcullis_seclang::{MemoryLoader, parse};
 
 use super::{
     seclang::{PIECES, SEEDS},
-    transaction::{Exchange, run_exchange},
+    transaction::{Exchange, Pair, run_exchange},
 };
 use crate::{Target, message::message};
 
@@ -26,13 +24,13 @@ fn run(input: &[u8]) {
     if parsed.diagnostics.iter().any(Diagnostic::is_error) {
         return;
     }
-    let compiled = portcullis_waf::compile(&parsed.document, &sources, &loader);
-    for diagnostic in &compiled.diagnostics {
+    let (pair, diagnostics) = Pair::of(&parsed.document, &sources, &loader);
+    for diagnostic in &diagnostics {
         assert!(!render(&sources, diagnostic).is_empty());
     }
-    assert_eq!(compiled.program.is_none(), compiled.diagnostics.iter().any(Diagnostic::is_error));
-    if let Some(program) = compiled.program {
+    assert_eq!(pair.is_none(), diagnostics.iter().any(Diagnostic::is_error));
+    if let Some(pair) = pair {
         let exchange = Exchange { request: message(REQUEST), response: Some(message(RESPONSE)) };
-        run_exchange(&Arc::new(program), &exchange);
+        run_exchange(&pair, &exchange);
     }
 }

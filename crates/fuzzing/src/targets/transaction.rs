@@ -1,5 +1,6 @@
-//! A request and its answer through the rules that the binary carries: it ends, twice in the same way, a mode that refuses nothing sees
-//! what the other one refuses, and the report keeps to its bounds. Input: a request, `\n===\n`, an answer (which may be missing).
+//! A request and its answer through the rules that the binary carries: it ends, twice in the same way, the compiled engine says what the
+//! plain one says, a mode that refuses nothing sees what the other one refuses, and the report keeps to its bounds. Input: a request,
+//! `\n===\n`, an answer (which may be missing).
 
 use std::{
     net::SocketAddr,
@@ -8,10 +9,11 @@ use std::{
     time::Duration,
 };
 
-use portcullis_diag::{Sources, render};
-use portcullis_seclang::{MemoryLoader, parse};
+use portcullis_diag::{Diagnostic, Sources, render};
+use portcullis_seclang::{MemoryLoader, ast::Document, parse};
 use portcullis_waf::{
-    Clock, Collections, Connection, Mode, Program, Report, RequestHead, Transaction, Verdict, limits,
+    Clock, Collections, Connection, Engine, Mode, Options, Program, Report, RequestHead, Transaction,
+    Verdict, limits,
 };
 
 use crate::{
@@ -45,20 +47,50 @@ pub(super) struct Exchange<'a> {
     pub(super) response: Option<Message<'a>>,
 }
 
-static PROGRAM: LazyLock<Arc<Program>> = LazyLock::new(|| Arc::new(own_rules()));
+/// One rule tree for both engines.
+pub(super) struct Pair {
+    compiled: Arc<Program>,
+    plain: Arc<Program>,
+}
+
+impl Pair {
+    /// What the compiler says of a tree, and the programs if there is one.
+    pub(super) fn of(
+        document: &Document,
+        sources: &Sources,
+        loader: &MemoryLoader,
+    ) -> (Option<Self>, Vec<Diagnostic>) {
+        let compile = |engine| {
+            let options = Options { engine, ..Options::default() };
+            portcullis_waf::compile_with(document, sources, loader, options)
+        };
+        let compiled = compile(Engine::Compiled);
+        let plain = compiled.program.is_some().then(|| compile(Engine::Plain).program).flatten();
+        let pair = compiled
+            .program
+            .zip(plain)
+            .map(|(compiled, plain)| Self { compiled: Arc::new(compiled), plain: Arc::new(plain) });
+        (pair, compiled.diagnostics)
+    }
+}
+
+static RULES: LazyLock<Pair> = LazyLock::new(own_rules);
 
 fn run(input: &[u8]) {
     let (request, response) = cut_at(input, b"\n===\n");
-    run_exchange(&PROGRAM, &Exchange { request: message(request), response: response.map(message) });
+    run_exchange(&RULES, &Exchange { request: message(request), response: response.map(message) });
 }
 
-/// Runs an exchange in both modes and compares.
-pub(super) fn run_exchange(program: &Arc<Program>, exchange: &Exchange<'_>) {
-    let (blocked, report) = run_in(program, Mode::Block, exchange);
-    let (again, same) = run_in(program, Mode::Block, exchange);
+/// Runs an exchange in both modes and on both engines, and compares.
+pub(super) fn run_exchange(pair: &Pair, exchange: &Exchange<'_>) {
+    let (blocked, report) = run_in(&pair.compiled, Mode::Block, false, exchange);
+    let (again, same) = run_in(&pair.compiled, Mode::Block, true, exchange);
     assert_eq!(blocked, again);
     assert_eq!(rules_of(&report), rules_of(&same));
-    let (detected, seen) = run_in(program, Mode::Detect, exchange);
+    let (plainly, plain) = run_in(&pair.plain, Mode::Block, true, exchange);
+    assert_eq!(again, plainly);
+    assert_eq!(told(&same), told(&plain));
+    let (detected, seen) = run_in(&pair.compiled, Mode::Detect, false, exchange);
     assert_eq!(detected, Verdict::Pass);
     assert!(!seen.enforced);
     assert_eq!(report.enforced, blocked != Verdict::Pass, "{:?} {blocked:?}", report.intervention);
@@ -74,7 +106,19 @@ fn rules_of(report: &Report) -> Vec<(u64, usize)> {
     report.matched.iter().map(|rule| (rule.id, rule.targets.len())).collect()
 }
 
-fn run_in(program: &Arc<Program>, mode: Mode, exchange: &Exchange<'_>) -> (Verdict, Report) {
+/// Everything that a report says.
+fn told(report: &Report) -> String {
+    let Report { intervention, enforced, inbound_score, outbound_score, audit_wanted, .. } = report;
+    let head = format!("{intervention:?} {enforced} {inbound_score:?} {outbound_score:?} {audit_wanted}\n");
+    report.matched.iter().fold(head, |told, rule| told + &format!("{rule:?}\n"))
+}
+
+fn run_in(
+    program: &Arc<Program>,
+    mode: Mode,
+    keep_values: bool,
+    exchange: &Exchange<'_>,
+) -> (Verdict, Report) {
     let connection = Connection {
         client: SocketAddr::from(([192, 0, 2, 7], 4711)),
         server: SocketAddr::from(([198, 51, 100, 1], 443)),
@@ -83,6 +127,9 @@ fn run_in(program: &Arc<Program>, mode: Mode, exchange: &Exchange<'_>) -> (Verdi
     let collections = Arc::new(Collections::new(8, 8));
     let mut transaction =
         Transaction::begin(Arc::clone(program), mode, connection, collections, Arc::new(Standing));
+    if keep_values {
+        transaction.keep_values();
+    }
     let verdict = phases(&mut transaction, exchange);
     (verdict, transaction.finish())
 }
@@ -133,7 +180,7 @@ impl Clock for Standing {
 }
 
 /// The engine's defaults and the baseline set.
-fn own_rules() -> Program {
+fn own_rules() -> Pair {
     let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../rules");
     let mut loader = MemoryLoader::new();
     for directory in ["", "baseline"] {
@@ -147,13 +194,13 @@ fn own_rules() -> Program {
     let mut sources = Sources::new();
     let text = b"Include portcullis.conf\nInclude baseline/*.conf\n";
     let parsed = parse("rules.conf", text, &loader, &mut sources);
-    let compiled = portcullis_waf::compile(&parsed.document, &sources, &loader);
+    let (pair, diagnostics) = Pair::of(&parsed.document, &sources, &loader);
     let drawn = || -> String {
-        let all = parsed.diagnostics.iter().chain(&compiled.diagnostics);
+        let all = parsed.diagnostics.iter().chain(&diagnostics);
         all.map(|diagnostic| render(&sources, diagnostic)).collect()
     };
-    match compiled.program {
-        Some(program) if program.facts().rules > 20 => program,
+    match pair {
+        Some(pair) if pair.plain.facts().rules > 20 => pair,
         _ => panic!("the rules of this tree do not compile: {}", drawn()),
     }
 }
