@@ -24,6 +24,7 @@ pub use ids::{MarkerId, RuleId};
 pub(crate) use names::{ByName, Names, lower};
 pub(crate) use plan::{Course, InParts, Outcome, PhasePlan, Plan, Planned, Write, insert};
 pub use portcullis_seclang::template::{Part, Template};
+pub(crate) use portcullis_seclang::vocabulary::Variable;
 pub use program::{Program, ProgramFacts, RuleSet, Step};
 pub use rule::{Link, Meta, Place, Rule, Skip, Test};
 pub use settings::{AuditEngine, LimitAction, Settings};

@@ -1,6 +1,6 @@
 //! Which values may match which links: what the sifter saw is not looked for again in all the others.
 
-use portcullis_seclang::vocabulary::Variable;
+use crate::ir::Variable;
 
 /// Where a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
