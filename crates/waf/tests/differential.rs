@@ -310,6 +310,28 @@ const ENTANGLED: &[&str] = &[
 ];
 
 #[test]
+fn a_value_that_passes_by_hides_no_other() {
+    let pair = Pair::of(
+        r#"SecRequestBodyAccess On
+           SecRule XML://@*|XML:/*|REQUEST_BODY|ARGS "@rx attack" "id:1,phase:2,pass,log,setvar:tx.n=+1"
+           SecRule TX:n "@ge 2" "id:2,phase:2,pass,log,logdata:'%{TX.n}'""#,
+    );
+    // One that cannot be read to the end is there as it came as well.
+    let cases =
+        ["<a b='attack' c='attack'>attack</a>", "<a b='attack'>attack</c>", "<a b='attack'", "<a>attack"]
+            .map(|body| Case {
+                name: body.to_owned(),
+                method: b"POST".to_vec(),
+                target: b"/?x=attack".to_vec(),
+                protocol: b"HTTP/1.1".to_vec(),
+                headers: vec![(b"content-type".to_vec(), b"application/xml".to_vec())],
+                body: body.into(),
+                ..Case::default()
+            });
+    pair.compare(cases.iter());
+}
+
+#[test]
 fn what_is_known_ahead_gives_way_to_what_happens() {
     for text in ENTANGLED {
         let pair = Pair::of(text);

@@ -41,9 +41,10 @@ impl Sighting {
         self.decided
     }
 
-    /// Whether this is a sighting of a value of a variable.
+    /// Whether this is a sighting of a value of a variable. Where a value was seen that passes by, the link was not looked for any more:
+    /// that may be any value.
     pub(crate) fn reaches(&self, variable: Variable) -> bool {
-        self.reaches.contains(&variable)
+        self.whereabouts == Where::Anywhere || self.reaches.contains(&variable)
     }
 
     /// Whether this is a sighting of a value.
