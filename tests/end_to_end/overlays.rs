@@ -258,39 +258,52 @@ fn what_the_rules_cannot_do_for_a_customer_refuses_it_aloud() {
     office.until("acme is served again", || office.status(BOUND, "/acme", Some(&acme)) == 200);
 }
 
-/// Resident memory of an edge that has served something, in KiB.
+/// Resident memory of an edge that has served something, in KiB: the least of three, whose allocator gives back at once what is free. What
+/// compiling leaves behind differs by more than a thousand routes from start to start.
 fn resident(config: impl Fn(&mut EdgeConfig)) -> u64 {
-    let house = house(|of_edge| {
-        calm(of_edge);
-        config(of_edge);
-    });
-    for _ in 0..20 {
-        assert_eq!(curl(&house.edge, &[&crate::support::url(&house.edge, "/")]).0, 200);
-    }
-    resident_kib(house.edge.pid()).expect("its memory")
+    let one = || {
+        let house = house(|of_edge| {
+            calm(of_edge);
+            of_edge.environment.push(("MIMALLOC_PURGE_DELAY".to_owned(), "0".to_owned()));
+            config(of_edge);
+        });
+        for _ in 0..20 {
+            assert_eq!(curl(&house.edge, &[&crate::support::url(&house.edge, "/")]).0, 200);
+        }
+        resident_kib(house.edge.pid()).expect("its memory")
+    };
+    (0..3).map(|_| one()).min().unwrap_or_default()
+}
+
+/// A route with an overlay: levels and thresholds of its own, and exclusions that hold until `later`.
+fn with_overlay(config: &mut EdgeConfig, at: usize, later: &str) {
+    let levels = format!(
+        "waf = {{ paranoia = {}, detection_paranoia = {}, inbound_threshold = {}, outbound_threshold = {} }}",
+        at % 2 + 1,
+        at % 3 + 2,
+        at + 5,
+        at + 4
+    );
+    let id = format!("r-{at}");
+    config.tail += &route(&id, &levels);
+    let targets = format!("\"ARGS:field_{at}\", \"REQUEST_COOKIES:session_{at}\"");
+    config.tail += &exclusion("942100, \"tag:attack-xss\"", &targets, &format!("\"{id}\""), later);
 }
 
 #[test]
 fn two_hundred_routes_with_overlays_cost_under_eight_mebibytes_over_one() {
     let Some(crs) = crs() else { return };
     let (_, later) = moment(3600);
-    let one = resident(|config| config.crs.clone_from(&crs));
-    let many = resident(|config| {
-        config.crs.clone_from(&crs);
-        for at in 0..200 {
-            let levels = format!(
-                "waf = {{ paranoia = {}, detection_paranoia = {}, inbound_threshold = {}, outbound_threshold = {} }}",
-                at % 2 + 1,
-                at % 3 + 2,
-                at + 5,
-                at + 4
-            );
-            let id = format!("r-{at}");
-            config.tail += &route(&id, &levels);
-            let targets = format!("\"ARGS:field_{at}\", \"REQUEST_COOKIES:session_{at}\"");
-            config.tail += &exclusion("942100, \"tag:attack-xss\"", &targets, &format!("\"{id}\""), &later);
-        }
-    });
-    println!("resident: {one} KiB with one route, {many} KiB with 200 and overlays");
-    assert!(many.saturating_sub(one) < 8 << 10, "{one} KiB with one route, {many} KiB with 200 and overlays");
+    let with = |routes: usize| {
+        resident(|config| {
+            config.crs.clone_from(&crs);
+            (0..routes).for_each(|at| with_overlay(config, at, &later));
+        })
+    };
+    let (one, many) = (with(1), with(200));
+    println!("resident: {one} KiB with one route that has an overlay, {many} KiB with 200");
+    assert!(
+        many.saturating_sub(one) < 8 << 10,
+        "{one} KiB with one route that has an overlay, {many} KiB with 200"
+    );
 }

@@ -1,6 +1,6 @@
 //! Answers: HSTS once on each, held while they are inspected, and what backend and client are told of each other.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 
 use portcullis_config::AuditScope;
 use portcullis_testkit::{RecordingUpstream, Reply, h2_exchange, h2_raw, http::Request};
@@ -229,6 +229,13 @@ fn a_websocket_that_falls_silent_is_closed_without_an_answer_in_it() {
         let (mut stream, _) = socket.accept().expect("a connection");
         let hello =
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nhello";
+        // Nobody agrees before being asked: the end of the handshake is waited for.
+        let mut asked = Vec::new();
+        while !asked.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).expect("a handshake");
+            asked.extend(byte);
+        }
         stream.write_all(hello.as_bytes()).expect("sent");
         // Longer than the edge's read timeout: it is the edge that ends this.
         let _ = std::io::copy(&mut stream, &mut std::io::sink());
