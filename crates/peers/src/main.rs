@@ -6,6 +6,10 @@ use std::process::ExitCode;
 use portcullis_peers::{driver::serve, ours::load};
 use portcullis_waf::{Engine, Options};
 
+/// That of the product.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (rules, corpus, engine, remembers) = match arguments.as_slice() {

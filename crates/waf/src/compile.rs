@@ -6,6 +6,8 @@
 mod chains;
 mod exclusions;
 mod gate;
+mod kinds;
+mod literals;
 mod lower;
 mod mesh;
 mod prefilter;

@@ -4,9 +4,11 @@
 //! Nothing here knows SecLang's syntax; places in rule files are kept as file and line, for reports and diagnostics.
 
 mod action;
+pub(crate) mod automaton;
 mod echo;
 mod gate;
 mod ids;
+pub(crate) mod mark;
 mod names;
 pub(crate) mod phrases;
 mod plan;

@@ -8,5 +8,6 @@ mod scratch;
 mod sightings;
 mod verdicts;
 
+pub(crate) use matcher::scan;
 pub(crate) use phase::Planned;
 pub(crate) use sightings::{Sighting, Sightings};

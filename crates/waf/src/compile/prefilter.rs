@@ -39,6 +39,18 @@ impl Clause {
         Self::costed(follow, profile)
     }
 
+    /// Holds where a byte of a class of the set stands, whatever follows.
+    fn of_class(set: Set, profile: &Profile) -> Self {
+        let mut follow = Box::new([0; CLASSES]);
+        for (at, row) in follow.iter_mut().enumerate() {
+            if set >> at & 1 == 1 {
+                *row = EVERYTHING;
+            }
+        }
+        let cost = profile.occurrences(&follow);
+        Self { follow, cost }
+    }
+
     fn costed(follow: Box<[Set; CLASSES]>, profile: &Profile) -> Option<Self> {
         let cost = profile.occurrences(&follow);
         (cost < TOO_COMMON).then_some(Self { follow, cost })
@@ -63,7 +75,9 @@ pub(super) fn pairs(value: &[u8]) -> impl Iterator<Item = (u8, u8)> {
 pub(super) fn best(hir: &Hir, profile: &Profile) -> [Option<Clause>; 2] {
     let mut all = required(hir, EVERYTHING, EVERYTHING, profile);
     if all.is_empty() {
-        return [None, None];
+        // Many values hold what it needs, but not all: most are short.
+        let [rarest, ..] = needs(hir, profile);
+        return [(rarest != 0).then(|| Clause::of_class(rarest, profile)), None];
     }
     let first = all.remove(0);
     // The second is to hold where the first does not sift.

@@ -14,8 +14,7 @@ use std::{
 };
 
 use portcullis_seclang::vocabulary::Variable as V;
-use regex_automata::{MatchKind, dfa::dense, util::prefilter::Prefilter};
-use regex_syntax::hir::Hir;
+use regex_automata::{MatchKind, util::prefilter::Prefilter};
 
 use super::{
     mesh::mesh,
@@ -25,7 +24,8 @@ use super::{
 use crate::{
     ir::{
         Control, Echo, Effect, Link, Plan, Rule, RuleId,
-        sieve::{AnyMesh, Automaton, MOST_RULES, SIGN_BITS, Sieve, When},
+        automaton::Automaton,
+        sieve::{AnyMesh, MOST_RULES, SIGN_BITS, Sieve, When},
     },
     operators::Superset,
     state::Value,
@@ -203,8 +203,6 @@ fn no_link() -> &'static Link {
 const LARGEST_AUTOMATON: usize = 96 << 10;
 /// The same of one for how a match begins.
 const LARGEST_ROUGH: usize = 32 << 10;
-/// Most states of the nondeterministic automaton from which it is built: more take long, and do not fit.
-const MOST_STATES: usize = 1_500;
 
 /// Automata of links, each built once however many meshes look for it.
 #[derive(Default)]
@@ -215,9 +213,9 @@ pub(super) struct Automata {
 /// What is asked instead of a link's operator, or before it.
 #[derive(Clone, Default)]
 pub(super) struct Built {
-    pub(super) exact: Option<Automaton>,
+    pub(super) exact: Option<Arc<Automaton>>,
     /// Is found wherever the operator matches.
-    pub(super) rough: Option<Automaton>,
+    pub(super) rough: Option<Arc<Automaton>>,
 }
 
 impl Automata {
@@ -243,7 +241,7 @@ impl Built {
         if !superset.exact {
             return Self::default();
         }
-        if let Some(exact) = automaton(&superset.hir, LARGEST_AUTOMATON) {
+        if let Some(exact) = Automaton::new(&superset.hir, LARGEST_AUTOMATON) {
             return Self { exact: Some(Arc::new(exact)), rough: None };
         }
         // Where few literals begin a match, the operator looks for them faster than any automaton.
@@ -252,32 +250,7 @@ impl Built {
             return Self::default();
         }
         let beginnings = LENGTHS.iter().map(|bytes| beginning(&superset.hir, *bytes));
-        let rough = beginnings.filter_map(|hir| automaton(&hir, LARGEST_ROUGH)).next();
+        let rough = beginnings.filter_map(|hir| Automaton::new(&hir, LARGEST_ROUGH)).next();
         Self { exact: None, rough: rough.map(Arc::new) }
     }
-}
-
-fn automaton(hir: &Hir, largest: usize) -> Option<dense::DFA<Vec<u32>>> {
-    let nfa = regex_automata::nfa::thompson::Compiler::new()
-        .configure(
-            regex_automata::nfa::thompson::Config::new()
-                .utf8(false)
-                .which_captures(regex_automata::nfa::thompson::WhichCaptures::None)
-                .nfa_size_limit(Some(1 << 20)),
-        )
-        .build_from_hir(hir)
-        .ok()?;
-    if nfa.states().len() > MOST_STATES {
-        return None;
-    }
-    dense::Builder::new()
-        .configure(
-            dense::Config::new()
-                .start_kind(regex_automata::dfa::StartKind::Unanchored)
-                .accelerate(false)
-                .dfa_size_limit(Some(largest))
-                .determinize_size_limit(Some(2 * largest)),
-        )
-        .build_from_nfa(&nfa)
-        .ok()
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::{Clause, Confirmation, Sifted};
 use crate::ir::{
     Rule, RuleId, Sieve,
-    sieve::{AnyMesh, Automaton, CLASSES, EDGE, Mesh, SIGN_BITS, Sifted as Known, class},
+    automaton::Automaton,
+    sieve::{AnyMesh, CLASSES, EDGE, Mesh, SIGN_BITS, Sifted as Known, class},
 };
 
 /// Groups of pairs that are shown of one clause.
@@ -81,8 +82,8 @@ impl<const W: usize> Mesh<W> {
             confirmed_by: match (&sifted.automaton, &sifted.rough) {
                 _ if phrases.is_some() => Confirmation::Phrases,
                 _ if sifted.echo.is_some() => Confirmation::Echo,
-                (Some(automaton), _) => Confirmation::Automaton(automaton.memory_usage()),
-                (None, Some(rough)) => Confirmation::Beginning(rough.memory_usage()),
+                (Some(automaton), _) => Confirmation::Automaton(automaton.memory()),
+                (None, Some(rough)) => Confirmation::Beginning(rough.memory()),
                 (None, None) => Confirmation::Operator,
             },
             chains: sifted.nodes.iter().map(|node| self.chain(usize::from(*node))).collect(),
@@ -94,6 +95,7 @@ impl<const W: usize> Mesh<W> {
         let mut follows = [0; CLASSES];
         for (place, row) in self.table.iter().enumerate() {
             let has = row
+                .0
                 .get(clause)
                 .and_then(|row| row.get(bit / 64))
                 .is_some_and(|word| word >> (bit % 64) & 1 == 1);
@@ -118,7 +120,7 @@ impl<const W: usize> Mesh<W> {
 
     fn sizes(&self, counted: &mut Vec<usize>) -> Sizes {
         let automata = || self.rules.iter().flat_map(|sifted| sifted.automaton.iter().chain(&sifted.rough));
-        let mut is_new = |automaton: &&Automaton| {
+        let mut is_new = |automaton: &&Arc<Automaton>| {
             let place = Arc::as_ptr(automaton).addr();
             let is_new = !counted.contains(&place);
             counted.extend(is_new.then_some(place));
@@ -130,7 +132,7 @@ impl<const W: usize> Mesh<W> {
             sources: self.sources.len(),
             nodes: self.nodes.len(),
             automata: automata().count(),
-            automata_bytes: automata().filter(&mut is_new).map(|automaton| automaton.memory_usage()).sum(),
+            automata_bytes: automata().filter(&mut is_new).map(|automaton| automaton.memory()).sum(),
             table_bytes: size_of_val(&*self.table),
             phrase_bytes: self.phrases.memory(),
         }

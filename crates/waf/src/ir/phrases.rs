@@ -7,9 +7,19 @@
 
 use super::sieve::Rules;
 
-/// Shortest phrase that is kept.
+/// Shortest phrase that is kept, in bytes.
 pub(crate) const SHORTEST: usize = 4;
+/// Longest one.
+const LONGEST: usize = 1 << 14;
+
+/// Whether a phrase is one that is kept here.
+pub(crate) fn is_kept(phrase: &[u8]) -> bool {
+    (SHORTEST..=LONGEST).contains(&phrase.len())
+}
+
 const WINDOW: usize = 4;
+/// Bytes that four windows take.
+const TEN: usize = 3 * 2 + WINDOW;
 const BITS: u32 = 17;
 const WORDS: usize = 1 << (BITS - 6);
 const HEAD_BITS: u32 = 13;
@@ -20,7 +30,8 @@ const FOLD: u32 = 0x2020_2020;
 pub(crate) struct Phrases<const W: usize> {
     /// Rules that have phrases here.
     pub(crate) rules: Rules<W>,
-    known: Box<[u64; WORDS]>,
+    /// Hashes of windows, a bit each; absent without phrases.
+    known: Option<Box<[u64; WORDS]>>,
     /// Where entries of a hash begin, and where the last ones end.
     heads: Vec<u32>,
     entries: Vec<Entry>,
@@ -30,27 +41,30 @@ pub(crate) struct Phrases<const W: usize> {
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     window: u32,
-    /// Of the window within the phrase; -1 if it begins in front of it.
-    offset: i32,
-    bit: u16,
     from: u32,
-    length: u32,
+    length: u16,
+    /// Of the window within the phrase; -1 if it begins in front of it.
+    offset: i16,
+    bit: u16,
 }
 
 impl<const W: usize> Phrases<W> {
     /// `cost` says how often a window occurs in ordinary values.
-    pub(crate) fn new(all: &[(usize, &[u8])], cost: impl Fn(&[u8]) -> f64) -> Self {
-        let mut phrases = Self {
-            rules: [0; W],
-            known: Box::new([0; WORDS]),
-            heads: Vec::new(),
-            entries: Vec::new(),
-            texts: Vec::new(),
-        };
-        for (bit, phrase) in all.iter().filter(|(_, phrase)| phrase.len() >= SHORTEST) {
-            phrases.add(*bit, phrase, &cost);
+    pub(crate) fn new<T: AsRef<[u8]>>(all: &[(usize, T)], cost: impl Fn(&[u8]) -> f64) -> Self {
+        let mut phrases =
+            Self { rules: [0; W], known: None, heads: Vec::new(), entries: Vec::new(), texts: Vec::new() };
+        for (bit, phrase) in all {
+            let phrase = phrase.as_ref();
+            if is_kept(phrase) {
+                phrases.add(*bit, phrase, &cost);
+            }
+        }
+        if phrases.known.is_none() {
+            return phrases;
         }
         phrases.entries.sort_by_key(|entry| hash(entry.window));
+        phrases.entries.shrink_to_fit();
+        phrases.texts.shrink_to_fit();
         let buckets = 1_u32 << HEAD_BITS;
         for bucket in 0..=buckets {
             let below = |entry: &Entry| hash(entry.window) >> (BITS - HEAD_BITS) < bucket;
@@ -66,29 +80,32 @@ impl<const W: usize> Phrases<W> {
             costs.map(|(at, window)| (cost(window), at)).min_by(|one, other| one.0.total_cmp(&other.0));
         let Some((_, at)) = best else { return };
         let from = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
-        let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
-        self.texts.extend_from_slice(&text);
-        let bit_number = u16::try_from(bit).unwrap_or(0);
-        let mut enter = |window: [u8; WINDOW], offset: i32| {
-            let window = u32::from_be_bytes(window) | FOLD;
+        let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
+        let known = self.known.get_or_insert_with(|| Box::new([0; WORDS]));
+        let mut enter = |window: u32| {
             let place = hash(window);
-            if let Some(word) = self.known.get_mut((place >> 6) as usize) {
+            if let Some(word) = known.get_mut((place >> 6) as usize) {
                 *word |= 1 << (place & 63);
             }
-            self.entries.push(Entry { window, offset, bit: bit_number, from, length });
         };
+        let entry = Entry { window: 0, from, length, offset: 0, bit: u16::try_from(bit).unwrap_or(0) };
         if let [one, two, three, _] = *text.as_slice() {
             // Half of all bytes: the others fold onto them.
             for before in (0..=u8::MAX).filter(|byte| byte & 0x20 != 0) {
-                enter([before, one, two, three], -1);
+                enter(u32::from_le_bytes([before, one, two, three]) | FOLD);
             }
+            let window = any_before(u32::from_le_bytes([0, one, two, three]) | FOLD);
+            self.entries.push(Entry { window, offset: -1, ..entry });
         }
         for offset in [at, at + 1] {
             let window = text.get(offset..offset + WINDOW).and_then(|window| window.try_into().ok());
-            if let (Some(window), Ok(offset)) = (window, i32::try_from(offset)) {
-                enter(window, offset);
+            if let (Some(window), Ok(offset)) = (window, i16::try_from(offset)) {
+                let window = u32::from_le_bytes(window) | FOLD;
+                enter(window);
+                self.entries.push(Entry { window, offset, ..entry });
             }
         }
+        self.texts.extend_from_slice(&text);
         if let Some(word) = self.rules.get_mut(bit / 64) {
             *word |= 1 << (bit % 64);
         }
@@ -96,7 +113,7 @@ impl<const W: usize> Phrases<W> {
 
     /// Bytes of all of it.
     pub(crate) fn memory(&self) -> usize {
-        size_of_val(&*self.known)
+        self.known.as_ref().map_or(0, |known| size_of_val(&**known))
             + size_of_val(self.heads.as_slice())
             + size_of_val(self.entries.as_slice())
             + self.texts.len()
@@ -105,17 +122,40 @@ impl<const W: usize> Phrases<W> {
     /// Rules of which a phrase occurs.
     pub(crate) fn find(&self, value: &[u8]) -> Rules<W> {
         let mut found = [0; W];
-        let (pairs, _) = value.as_chunks::<2>();
-        for (at, four) in pairs.array_windows::<2>().enumerate() {
-            let [[one, two], [three, four]] = *four;
-            let window = u32::from_be_bytes([one, two, three, four]) | FOLD;
-            let place = hash(window);
-            // The hash has fewer bits than there are in the map.
-            if self.known[(place >> 6) as usize % WORDS] >> (place & 63) & 1 == 1 {
-                self.compare(value, 2 * at, window, &mut found);
+        let Some(known) = &self.known else { return found };
+        let (mut at, mut rest) = (0, value);
+        while let Some(ten) = rest.first_chunk::<TEN>() {
+            let [one, two, three, four, five, six, seven, eight, nine, ten] = *ten;
+            let eight_bytes = u64::from_le_bytes([one, two, three, four, five, six, seven, eight]);
+            let eight_bytes = eight_bytes | u64::from(FOLD) << 32 | u64::from(FOLD);
+            let last = u32::from_le_bytes([seven, eight, nine, ten]) | FOLD;
+            // Of a shifted word its lower half.
+            let windows = [eight_bytes as u32, (eight_bytes >> 16) as u32, (eight_bytes >> 32) as u32, last];
+            for (place, window) in windows.into_iter().enumerate() {
+                self.meet(known, value, at + 2 * place, window, &mut found);
             }
+            at += 8;
+            rest = &rest[8..];
+        }
+        while let Some(four) = rest.first_chunk::<WINDOW>() {
+            self.meet(known, value, at, u32::from_le_bytes(*four) | FOLD, &mut found);
+            at += 2;
+            rest = &rest[2..];
         }
         found
+    }
+
+    #[inline(always)]
+    fn meet(&self, known: &[u64; WORDS], value: &[u8], at: usize, window: u32, found: &mut Rules<W>) {
+        let place = hash(window);
+        // The hash has fewer bits than there are in the map.
+        if known[(place >> 6) as usize % WORDS] >> (place & 63) & 1 == 1 {
+            self.compare(value, at, window, found);
+            let any_before = any_before(window);
+            if any_before != window {
+                self.compare(value, at, any_before, found);
+            }
+        }
     }
 
     #[cold]
@@ -126,8 +166,8 @@ impl<const W: usize> Phrases<W> {
             if entry.window != window {
                 continue;
             }
-            let text = self.texts.get(entry.from as usize..(entry.from + entry.length) as usize);
-            let begin = isize::try_from(entry.offset).ok().and_then(|offset| at.checked_add_signed(-offset));
+            let text = self.texts.get(entry.from as usize..entry.from as usize + usize::from(entry.length));
+            let begin = at.checked_add_signed(-isize::from(entry.offset));
             let (Some(text), Some(begin)) = (text, begin) else { continue };
             if value.get(begin..begin + text.len()).is_some_and(|there| there.eq_ignore_ascii_case(text))
                 && let Some(word) = found.get_mut(usize::from(entry.bit) / 64)
@@ -136,6 +176,11 @@ impl<const W: usize> Phrases<W> {
             }
         }
     }
+}
+
+/// The window under which a phrase of four bytes is entered that any byte may stand in front of.
+fn any_before(window: u32) -> u32 {
+    (window & !0xff) | (FOLD & 0xff)
 }
 
 /// A guess at how often a window occurs where nothing better is known: letters are common, the first of them most.

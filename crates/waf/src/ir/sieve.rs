@@ -9,9 +9,8 @@ use std::sync::Arc;
 
 use portcullis_seclang::vocabulary::Variable;
 use portcullis_transform::Transformation;
-use regex_automata::dfa::dense;
 
-use super::{ByName, Echo, RuleId, phrases::Phrases};
+use super::{ByName, Echo, RuleId, automaton::Automaton, mark::Mark, phrases::Phrases};
 use crate::{state::Value, variables::Meaning};
 
 /// One mesh for each group of collections.
@@ -59,7 +58,15 @@ pub(crate) const MOST_RULES: usize = 64 * WIDEST - SIGN_BITS;
 pub(crate) type Rules<const W: usize> = [u64; W];
 
 /// Two rows of bits: pairs that the first and the second clause of a rule asks for. The last bits of the first are signs.
-pub(crate) type Row<const W: usize> = [Rules<W>; 2];
+///
+/// Aligned, so that a row is joined in memory, without a load of its own.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(16))]
+pub(crate) struct Row<const W: usize>(pub(crate) [Rules<W>; 2]);
+
+impl<const W: usize> Row<W> {
+    pub(crate) const EMPTY: Self = Self([[0; W]; 2]);
+}
 
 /// A mesh of known width.
 #[derive(Debug)]
@@ -75,8 +82,10 @@ pub(crate) struct Mesh<const W: usize> {
     pub(crate) absent: Row<W>,
     /// Clauses that a blank next to any byte may fulfil.
     pub(crate) blank: Row<W>,
-    /// Phrases that rules look for.
+    /// Phrases that rules look for, and texts without which they do not match.
     pub(crate) phrases: Phrases<W>,
+    /// Rules of the latter kind: where one of their texts stands they may match.
+    pub(crate) literal: Rules<W>,
     /// Rules among them that match a value in which none is found. Their clauses are those of the phrases.
     pub(crate) inverted: Rules<W>,
     /// Rules that need a byte of a class, by class and need.
@@ -102,6 +111,8 @@ pub(crate) struct Sifted {
     pub(crate) part: u16,
     /// Nodes at which it tests the value.
     pub(crate) nodes: Vec<u16>,
+    /// These and those on the way to them, without the first.
+    pub(crate) path: Vec<u16>,
     /// Shortest value that can match, after transformations.
     pub(crate) shortest: usize,
     /// Sets of classes; one of each must occur. No bits if nothing is known.
@@ -115,13 +126,12 @@ pub(crate) struct Sifted {
     /// Asked instead of the operator: whether a match comes to anything.
     pub(crate) echo: Option<Arc<Echo>>,
     /// Is found just where the operator is; asked instead of it.
-    pub(crate) automaton: Option<Automaton>,
+    pub(crate) automaton: Option<Arc<Automaton>>,
     /// Is found wherever the operator matches.
-    pub(crate) rough: Option<Automaton>,
+    pub(crate) rough: Option<Arc<Automaton>>,
+    /// Stands in every value that matches.
+    pub(crate) mark: Option<Mark>,
 }
-
-/// A deterministic automaton that several meshes may share.
-pub(crate) type Automaton = Arc<dense::DFA<Vec<u32>>>;
 
 /// When values are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,6 +153,8 @@ pub(crate) struct Source<const W: usize> {
     pub(crate) stays: bool,
     /// Many of its values are those of earlier requests.
     pub(crate) recurs: bool,
+    /// Bits that some values wake, of a collection that is one value.
+    pub(crate) usual: Vec<(&'static [u8], Vec<u16>)>,
     /// Rules that look at members of any other name.
     pub(crate) others: Kind<W>,
     pub(crate) named: ByName<Kind<W>>,
@@ -183,8 +195,11 @@ pub(crate) struct Kind<const W: usize> {
     pub(crate) brings_decoded: Signs,
     /// The transformation that decodes.
     pub(crate) decoder: Option<&'static Transformation>,
-    /// Nodes that these rules need, parents first, without the first.
-    pub(crate) nodes: Vec<u16>,
+    /// If all of these rules have phrases or literals, or are cheap to ask, and see no more changed than letter case: a long value is
+    /// sooner searched than gone over. Without those of `marked`.
+    pub(crate) searched: Option<Rules<W>>,
+    /// Rules that see more changed. Where none of their marks stands, they do not match.
+    pub(crate) marked: Vec<u16>,
 }
 
 /// One transformation of a chain.
@@ -226,7 +241,10 @@ pub(crate) struct Signs {
 }
 
 impl Signs {
+    /// All of them, letter case apart.
     pub(crate) const ALL: Self = Self { classes: !UPPER, pairs: u16::MAX };
+    /// Of a value that was not gone over: anything may be there.
+    pub(crate) const UNKNOWN: Self = Self { classes: u64::MAX, pairs: u16::MAX };
 
     /// Whether one of `wanted` shows.
     pub(crate) const fn show(self, wanted: Self) -> bool {

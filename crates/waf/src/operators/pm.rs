@@ -46,7 +46,7 @@ pub(super) fn search_for<'a>(phrases: impl Iterator<Item = &'a [u8]>) -> Result<
     let numbered: Vec<(usize, &[u8])> = phrases.iter().map(|phrase| (0, *phrase)).collect();
     let long = phrases
         .iter()
-        .all(|phrase| phrase.len() >= phrases::SHORTEST)
+        .all(|phrase| phrases::is_kept(phrase))
         .then(|| phrases::Phrases::new(&numbered, phrases::rarity));
     let phrases = phrases.into_iter().map(Box::from).collect();
     Ok(Box::new(Phrases { automaton, phrases, long }))

@@ -9,12 +9,11 @@ mod memory;
 mod scan;
 
 use portcullis_transform::Context;
-use regex_automata::Input;
 
+pub(crate) use self::scan::scan;
 use self::{
-    bits::{Rules, both, differing, has, join, pop, without},
+    bits::{Rules, both, differing, has, join, pop, remove, without},
     forms::lower,
-    scan::scan,
 };
 use super::{
     scratch::Scratch,
@@ -24,6 +23,7 @@ use super::{
 use crate::{
     ir::{
         Program, Sieve,
+        mark::Mark,
         sieve::{AnyMesh, CODE, Kind, Mesh, Sifted, Signs, Source, UPPER, When, classes, decodes},
     },
     operators::Found,
@@ -81,7 +81,7 @@ fn sift_all<const W: usize>(
         match source.meaning {
             Meaning::Single(value) => {
                 if let Some(value) = value(state) {
-                    sifter.value(source, &source.others, &[], &value);
+                    sifter.single(source, &value);
                 }
             }
             Meaning::Members(kept) => {
@@ -125,6 +125,9 @@ const SCAN: u32 = 1;
 const PHRASES: u32 = 1;
 const TRANSFORM: u32 = 3;
 
+/// Values from this length on, in bytes, are not gone over for pairs where the search for phrases is enough.
+const LONG: usize = 64;
+
 /// What transformations that bring nothing else may bring.
 const BLANK: u64 = classes(b" ");
 /// White space.
@@ -141,6 +144,18 @@ struct Place<'a, const W: usize> {
 }
 
 impl<const W: usize> Sifter<'_, '_, W> {
+    /// Sifts the value of a collection that has no other.
+    fn single(&mut self, source: &Source<W>, value: &[u8]) {
+        match source.usual.iter().find(|(usual, _)| *usual == value) {
+            Some((_, woken)) => {
+                self.work.charge_value(value.len(), SCAN);
+                let place = Place { source, kind: &source.others, name: &[], value };
+                woken.iter().for_each(|bit| self.woken(usize::from(*bit), &place));
+            }
+            None => self.value(source, &source.others, &[], value),
+        }
+    }
+
     fn value(&mut self, source: &Source<W>, kind: &Kind<W>, name: &[u8], value: &[u8]) {
         let rules = both(&kind.rules, &self.asleep);
         if rules == [0; W] {
@@ -158,6 +173,12 @@ impl<const W: usize> Sifter<'_, '_, W> {
     fn look(&mut self, place: &Place<'_, W>) {
         let Place { kind, value, .. } = *place;
         let rules = both(&kind.rules, &self.asleep);
+        if let Some(searched) = &kind.searched
+            && value.len() >= LONG
+            && !kind.marked.iter().any(|bit| self.is_marked(usize::from(*bit), value))
+        {
+            return self.plain(place, &both(&rules, searched), &[u64::MAX; W], Signs::UNKNOWN);
+        }
         let scanned = scan(self.mesh, value);
         let shown = scanned.signs;
         let decodes =
@@ -165,8 +186,23 @@ impl<const W: usize> Sifter<'_, '_, W> {
         if decodes || shown.show_folded(kind.touched) {
             return self.forms(place, value, &scanned, decodes);
         }
-        let rules = both(&rules, &kind.plain);
-        let mut candidates = self.phrases(place, value, &rules, &scanned.hits, None);
+        self.plain(place, &both(&rules, &kind.plain), &scanned.hits, shown);
+    }
+
+    /// Whether the mark of a rule stands in a value, if it has one.
+    fn is_marked(&self, bit: usize, value: &[u8]) -> bool {
+        let mark = self.mesh.rules.get(bit).and_then(|sifted| sifted.mark.as_ref());
+        mark.is_none_or(|mark| mark.stands_in(value))
+    }
+
+    /// Wakes those of `rules` that match a value of which their transformations change nothing but letter case.
+    fn plain(&mut self, place: &Place<'_, W>, rules: &Rules<W>, hits: &Rules<W>, shown: Signs) {
+        let value = place.value;
+        let wakes_none = |((rules, hits), inverted): ((&u64, &u64), &u64)| rules & (hits | inverted) == 0;
+        if rules.iter().zip(hits).zip(&self.mesh.inverted).all(wakes_none) {
+            return;
+        }
+        let mut candidates = self.phrases(place, value, rules, hits, None);
         let mut lowered = false;
         while let Some(bit) = pop(&mut candidates) {
             if !self.is_plausible(bit, value.len(), shown) {
@@ -200,12 +236,13 @@ impl<const W: usize> Sifter<'_, '_, W> {
         // None of its phrases can be there.
         let mut woken = without(&both(rules, &mesh.inverted), hits);
         let phrased = both(&hit, &mesh.phrases.rules);
+        let mut left = without(&hit, &phrased);
         if phrased != [0; W] {
             self.work.charge_value(value.len(), PHRASES);
             let found = mesh.phrases.find(value);
-            join(&mut woken, &both(&phrased, &differing(&found, &mesh.inverted)));
+            join(&mut woken, &both(&without(&phrased, &mesh.literal), &differing(&found, &mesh.inverted)));
+            join(&mut left, &both(&both(&phrased, &mesh.literal), &found));
         }
-        let mut left = without(&hit, &phrased);
         while let Some(bit) = pop(&mut woken) {
             if shown.is_none_or(|shown| shown(bit)) && !self.spare(bit, place, &mut left) {
                 self.woken(bit, place);
@@ -224,9 +261,7 @@ impl<const W: usize> Sifter<'_, '_, W> {
             return false;
         }
         for bit in sifted.spares.iter().map(|bit| usize::from(*bit)) {
-            if let Some(word) = left.get_mut(bit / 64) {
-                *word &= !(1 << (bit % 64));
-            }
+            remove(left, bit);
         }
         // It depends on more than the value.
         self.noted = None;
@@ -297,10 +332,14 @@ impl<const W: usize> Sifter<'_, '_, W> {
 
     /// Whether a rule may match a value of this length that shows these signs.
     fn is_plausible(&self, bit: usize, length: usize, signs: Signs) -> bool {
-        self.mesh.rules.get(bit).is_some_and(|sifted| {
-            let there = |needs: &u64| *needs == 0 || signs.classes & needs != 0;
-            length >= sifted.shortest && sifted.needs.iter().all(there)
-        })
+        self.mesh.rules.get(bit).is_some_and(|sifted| length >= sifted.shortest)
+            && self.has_needs(bit, signs.classes)
+    }
+
+    /// Whether classes hold what a rule needs.
+    fn has_needs(&self, bit: usize, classes: u64) -> bool {
+        let there = |needs: &u64| *needs == 0 || classes & needs != 0;
+        self.mesh.rules.get(bit).is_some_and(|sifted| sifted.needs.iter().all(there))
     }
 
     /// Whether the operator of a rule matches.
@@ -320,10 +359,8 @@ impl<const W: usize> Sifter<'_, '_, W> {
             _ if place.source.stays && sifted.echo.is_none() => sightings::Found::Member(place.value),
             _ => sightings::Found::Passing,
         };
-        if matches!(found, sightings::Found::Passing)
-            && let Some(word) = self.asleep.get_mut(bit / 64)
-        {
-            *word &= !(1 << (bit % 64));
+        if matches!(found, sightings::Found::Passing) {
+            remove(&mut self.asleep, bit);
         }
         (self.wake)(&Woken {
             part: sifted.part,
@@ -357,22 +394,25 @@ fn is_short<const W: usize>(kind: &Kind<W>, shown: Signs, length: usize) -> bool
 }
 
 fn confirms(program: &Program, work: &Work, sifted: &Sifted, bytes: &[u8]) -> bool {
-    use regex_automata::dfa::Automaton;
     let Some(rule) = program.rule(sifted.rule) else { return false };
     if let Some(echo) = &sifted.echo {
         work.charge_value(bytes.len(), 1);
         return echo.is_heard(rule, bytes);
     }
+    if bytes.len() >= LONG
+        && let Some(Mark::Text(text)) = &sifted.mark
+        && text.find(bytes).is_none()
+    {
+        return false;
+    }
     if let Some(automaton) = &sifted.automaton {
         work.charge_value(bytes.len(), 1);
-        if let Ok(found) = automaton.try_search_fwd(&Input::new(bytes).earliest(true)) {
-            return found.is_some() != sifted.negated;
+        if let Some(found) = automaton.finds(bytes) {
+            return found != sifted.negated;
         }
     }
     work.charge_value(bytes.len(), 1);
-    if let Some(rough) = &sifted.rough
-        && let Ok(None) = rough.try_search_fwd(&Input::new(bytes).earliest(true))
-    {
+    if sifted.rough.as_ref().is_some_and(|rough| rough.finds(bytes) == Some(false)) {
         return false;
     }
     let Some(test) = rule.links.get(sifted.link).and_then(|link| link.test.as_ref()) else { return false };

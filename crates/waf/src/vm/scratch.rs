@@ -11,6 +11,8 @@ pub(super) struct Scratch {
     pub(super) buffers: Vec<Buffer>,
     /// By node.
     pub(super) forms: Vec<Form>,
+    /// Nodes that are needed, a bit each.
+    pub(super) wanted: Vec<u64>,
     /// Nodes whose form is not the value as it came.
     pub(super) changed: Vec<u16>,
     /// What a transformation (by place in memory) made of a form.

@@ -32,6 +32,12 @@ pub(super) fn has<const W: usize>(set: &Rules<W>, bit: usize) -> bool {
     set.get(bit / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1)
 }
 
+pub(super) fn remove<const W: usize>(set: &mut Rules<W>, bit: usize) {
+    if let Some(word) = set.get_mut(bit / 64) {
+        *word &= !(1 << (bit % 64));
+    }
+}
+
 /// Takes the lowest bit out of a set.
 pub(super) fn pop<const W: usize>(set: &mut Rules<W>) -> Option<usize> {
     for (at, word) in set.iter_mut().enumerate() {

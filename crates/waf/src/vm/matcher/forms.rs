@@ -4,7 +4,7 @@ use portcullis_transform::Transformation;
 
 use super::{
     BLANK, Place, Sifter, TRANSFORM,
-    bits::{Rules, both, join, meet, pop, without},
+    bits::{Rules, both, join, meet, pop, remove, without},
     is_short,
     scan::{Scanned, scan},
 };
@@ -13,31 +13,42 @@ use crate::{
     vm::scratch::{Buffer, Form, Scratch},
 };
 
+/// So many rules are sooner asked one by one what they need.
+const FEW: u32 = 8;
+
 impl<const W: usize> Sifter<'_, '_, W> {
     /// Sifts what each chain of transformations makes of a value.
     pub(super) fn forms(&mut self, place: &Place<'_, W>, value: &[u8], scanned: &Scanned<W>, decodes: bool) {
         let kind = place.kind;
         let shown = scanned.signs;
         let mut alive = both(&kind.rules, &self.asleep);
-        // Where transformations only take away, what a rule needs has to be there.
-        let mut content = self.content_of(shown.classes | BLANK);
-        let mut brought = false;
-        for (_, rules) in kind.brings.iter().filter(|(signs, _)| shown.show_folded(*signs)) {
-            join(&mut content, rules);
-            brought |= meet(rules, &kind.decoding);
-        }
-        if brought || decodes {
-            join(&mut content, &kind.decoding);
-        }
-        alive = both(&alive, &content);
-        // Where nothing is put side by side that was apart, its clauses have to hold as well, blanks aside.
-        let mut spaced = scanned.spaced;
+        // Where nothing is put side by side that was apart, a rule's clauses have to hold, blanks aside.
+        let mut spaced = scanned.spaced(self.mesh);
         join(&mut spaced, &self.mesh.inverted);
         join(&mut spaced, &kind.stirred);
         for (_, rules) in kind.stirs.iter().filter(|(signs, _)| shown.show_folded(*signs)) {
             join(&mut spaced, rules);
         }
         alive = both(&alive, &spaced);
+        // Where transformations only take away, what a rule needs has to be there as well.
+        let mut content = [0; W];
+        for (_, rules) in kind.brings.iter().filter(|(signs, _)| shown.show_folded(*signs)) {
+            join(&mut content, rules);
+        }
+        if decodes || meet(&content, &kind.decoding) {
+            join(&mut content, &kind.decoding);
+        }
+        let mut asked = without(&alive, &content);
+        if asked.iter().map(|word| word.count_ones()).sum::<u32>() > FEW {
+            join(&mut content, &self.content_of(shown.classes | BLANK));
+            alive = both(&alive, &content);
+        } else {
+            while let Some(bit) = pop(&mut asked) {
+                if !self.has_needs(bit, shown.classes | BLANK) {
+                    remove(&mut alive, bit);
+                }
+            }
+        }
         if alive == [0; W] {
             return;
         }
@@ -46,14 +57,15 @@ impl<const W: usize> Sifter<'_, '_, W> {
         scratch.forms.resize(self.mesh.nodes.len(), Form::default());
         scratch.changed.clear();
         scratch.known.clear();
+        self.want(&alive, &mut scratch.wanted);
         let mut used = 0;
         next(&mut scratch.buffers, &mut used).note(&scanned.hits, shown);
-        for &at in &kind.nodes {
-            let Some(node) = self.mesh.nodes.get(usize::from(at)) else { continue };
+        let mut from = 0;
+        while let Some(at) = next_of(&scratch.wanted, from) {
+            from = at + 1;
+            let Some(node) = self.mesh.nodes.get(at) else { break };
             let parent = scratch.forms.get(node.parent).copied().unwrap_or_default();
-            if parent == Form::default() && node.touched.is_some_and(|touched| !shown.show(touched))
-                || !meet(&node.below, &alive)
-            {
+            if parent == Form::default() && node.touched.is_some_and(|touched| !shown.show(touched)) {
                 continue;
             }
             let form = match node.transformation {
@@ -68,11 +80,11 @@ impl<const W: usize> Sifter<'_, '_, W> {
                 }
             };
             if form != Form::default()
-                && let Some(place) = scratch.forms.get_mut(usize::from(at))
+                && let Some(place) = scratch.forms.get_mut(at)
             {
                 *place = form;
                 if form != Form::NOTHING {
-                    scratch.changed.push(at);
+                    scratch.changed.extend(u16::try_from(at));
                 }
             }
         }
@@ -83,6 +95,20 @@ impl<const W: usize> Sifter<'_, '_, W> {
         }
         scratch.changed = changed;
         *self.scratch = scratch;
+    }
+
+    /// Nodes that rules need.
+    fn want(&self, rules: &Rules<W>, wanted: &mut Vec<u64>) {
+        wanted.clear();
+        wanted.resize(self.mesh.nodes.len().div_ceil(64), 0);
+        let mut rules = *rules;
+        while let Some(bit) = pop(&mut rules) {
+            for at in self.mesh.rules.get(bit).into_iter().flat_map(|sifted| &sifted.path) {
+                if let Some(word) = wanted.get_mut(usize::from(at / 64)) {
+                    *word |= 1 << (at % 64);
+                }
+            }
+        }
     }
 
     /// Whether no rule behind a decoding can match what it makes of a form.
@@ -150,7 +176,8 @@ impl<const W: usize> Sifter<'_, '_, W> {
             self.phrases(place, &buffer.bytes, &rules, &hits, None)
         } else {
             // In the value itself they have been looked for.
-            without(&both(&rules, &hits), &self.mesh.phrases.rules)
+            let decided = without(&self.mesh.phrases.rules, &self.mesh.literal);
+            without(&both(&rules, &hits), &decided)
         };
         if candidates == [0; W] {
             return;
@@ -231,6 +258,17 @@ impl<const W: usize> Sifter<'_, '_, W> {
         buffer.note(&scanned.hits, scanned.signs);
         Form { buffer: u16::try_from(last).unwrap_or_default(), lowered: false }
     }
+}
+
+/// The next bit that is set, from one on.
+fn next_of(bits: &[u64], from: usize) -> Option<usize> {
+    let mut at = from / 64;
+    let mut word = bits.get(at)? & (u64::MAX << (from % 64));
+    while word == 0 {
+        at += 1;
+        word = *bits.get(at)?;
+    }
+    Some(at * 64 + word.trailing_zeros() as usize)
 }
 
 /// The next buffer that is free.

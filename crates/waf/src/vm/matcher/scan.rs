@@ -5,11 +5,21 @@ use crate::ir::sieve::{CLASSES, EDGE, Mesh, PAIRS, Row, SIGN_SHIFT, Signs, UPPER
 
 /// What a pass over a value showed: rules both of whose clauses hold, and signs.
 #[derive(Clone, Copy)]
-pub(super) struct Scanned<const W: usize> {
-    pub(super) hits: Rules<W>,
+pub(crate) struct Scanned<const W: usize> {
+    pub(crate) hits: Rules<W>,
+    pub(crate) signs: Signs,
+    held: Row<W>,
+}
+
+impl<const W: usize> Scanned<W> {
     /// Rules whose clauses hold with blanks wherever they may be wanted.
-    pub(super) spaced: Rules<W>,
-    pub(super) signs: Signs,
+    pub(super) fn spaced(&self, mesh: &Mesh<W>) -> Rules<W> {
+        let Row([mut first, mut second]) = self.held;
+        let Row([first_blank, second_blank]) = &mesh.blank;
+        join(&mut first, first_blank);
+        join(&mut second, second_blank);
+        both(&first, &second)
+    }
 }
 
 const CLASS_OF: [u8; 256] = {
@@ -34,7 +44,7 @@ const MASK_OF: [u64; 256] = {
 };
 
 /// The pass over a value.
-pub(super) fn scan<const W: usize>(mesh: &Mesh<W>, value: &[u8]) -> Scanned<W> {
+pub(crate) fn scan<const W: usize>(mesh: &Mesh<W>, value: &[u8]) -> Scanned<W> {
     let table: &[Row<W>; PAIRS] = &mesh.table;
     let mut held = mesh.absent;
     let mut classes = 0;
@@ -47,18 +57,16 @@ pub(super) fn scan<const W: usize>(mesh: &Mesh<W>, value: &[u8]) -> Scanned<W> {
         previous = class;
     }
     take(&mut held, &table[(previous * CLASSES + usize::from(EDGE)) % PAIRS]);
-    let [first, second] = held;
+    let Row([first, second]) = &held;
     let pairs = u16::try_from(first[W - 1] >> SIGN_SHIFT).unwrap_or(u16::MAX);
-    let [mut first_spaced, mut second_spaced] = held;
-    join(&mut first_spaced, &mesh.blank[0]);
-    join(&mut second_spaced, &mesh.blank[1]);
-    let spaced = both(&first_spaced, &second_spaced);
-    Scanned { hits: both(&first, &second), spaced, signs: Signs { classes, pairs } }
+    Scanned { hits: both(first, second), signs: Signs { classes, pairs }, held }
 }
 
 #[inline(always)]
 fn take<const W: usize>(held: &mut Row<W>, row: &Row<W>) {
-    for (held, row) in held.iter_mut().zip(row) {
+    // As a whole: the parts of a row are not known to be aligned.
+    let row = *row;
+    for (held, row) in held.0.iter_mut().zip(&row.0) {
         for (held, row) in held.iter_mut().zip(row) {
             *held |= row;
         }
