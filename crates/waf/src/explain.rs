@@ -84,6 +84,8 @@ pub struct Sifted {
     pub phrases: usize,
     /// None of them must occur.
     pub lacks_phrases: bool,
+    /// Texts of an expression of which one must occur, looked for in the same pass; ASCII case does not matter. Escaped.
+    pub literals: Vec<String>,
     /// What is asked of a value that passes.
     pub confirmed_by: Confirmation,
     /// Chains of transformations at whose end the value is tested.

@@ -63,6 +63,9 @@ fn in_words(rule: &Explanation) -> String {
             let wanted = if sifted.lacks_phrases { "none" } else { "one" };
             line("", &format!("{wanted} of {}", output::number(sifted.phrases, "phrase")));
         }
+        if !sifted.literals.is_empty() {
+            line("", &in_literals(&sifted.literals));
+        }
         for clause in &sifted.clauses {
             line("", &in_clause(clause));
         }
@@ -80,6 +83,15 @@ fn in_sieve(rule: &Explanation, sifted: &Sifted) -> String {
         text.push_str(&format!(", link {} of the chain", sifted.link + 1));
     }
     text
+}
+
+/// Literals that are shown.
+const SHOWN: usize = 12;
+
+fn in_literals(literals: &[String]) -> String {
+    let shown: Vec<&str> = literals.iter().take(SHOWN).map(String::as_str).collect();
+    let more = if literals.len() > SHOWN { ", .." } else { "" };
+    format!("one of {}: \"{}\"{more}", output::number(literals.len(), "literal"), shown.join("\", \""))
 }
 
 fn in_course(rule: &Explanation) -> String {
@@ -171,6 +183,7 @@ fn sieve(sifted: &Sifted) -> Value {
         "shortest": sifted.shortest,
         "phrases": sifted.phrases,
         "lacks_phrases": sifted.lacks_phrases,
+        "literals": sifted.literals,
         "clauses": sifted.clauses.iter().map(|clause| json!({
             "pairs": clause.pairs,
             "shown": clause.shown,

@@ -22,6 +22,8 @@ const MOST: usize = 96;
 const LONGEST: usize = 12;
 /// Most bytes of a class that are tried one by one.
 const LARGEST_CLASS: usize = 6;
+/// Parts of an expression that a literal is put together from, at most.
+const FURTHEST: usize = 24;
 /// Shortest mark, in bytes: fewer stand everywhere.
 const SHORTEST_MARK: usize = 2;
 
@@ -75,7 +77,7 @@ fn best(hir: &Hir, cost: &impl Fn(&[u8]) -> f64) -> Option<Found> {
     let within = match hir.kind() {
         HirKind::Concat(items) => {
             let beginnings = (0..items.len()).filter_map(|from| {
-                let mut rest = items.get(from..)?.to_vec();
+                let mut rest = items.get(from..items.len().min(from + FURTHEST))?.to_vec();
                 // Of something that comes again, its last round.
                 if let Some(first) = rest.first_mut()
                     && let HirKind::Repetition(repetition) = first.kind()

@@ -79,6 +79,7 @@ impl<const W: usize> Mesh<W> {
             clauses: (0..2).map(|at| clause(&self.follows(bit, at))).collect(),
             phrases: phrases.map_or(0, <[_]>::len),
             lacks_phrases: has(&self.inverted),
+            literals: if has(&self.literal) { self.phrases.texts_of(bit) } else { Vec::new() },
             confirmed_by: match (&sifted.automaton, &sifted.rough) {
                 _ if phrases.is_some() => Confirmation::Phrases,
                 _ if sifted.echo.is_some() => Confirmation::Echo,

@@ -36,6 +36,9 @@ fn a_sifted_rule_says_what_wakes_it() {
     assert_eq!(sifted.chains, ["urlDecodeUni, lowercase"]);
     assert!(sifted.clauses.iter().all(|clause| clause.pairs > 0 && !clause.shown.is_empty()));
     assert!(matches!(sifted.confirmed_by, Confirmation::Automaton(bytes) if bytes > 0));
+    assert!(!sifted.literals.is_empty() && sifted.phrases == 0);
+    let is_part = |text: &String| text.starts_with("union") || text.contains("select");
+    assert!(sifted.literals.iter().all(is_part), "{:?}", sifted.literals);
 }
 
 #[test]

@@ -62,12 +62,11 @@ impl<const W: usize> Phrases<W> {
         if phrases.known.is_none() {
             return phrases;
         }
-        phrases.entries.sort_by_key(|entry| hash(entry.window));
+        phrases.entries.sort_by_key(|entry| bucket_of(entry.window));
         phrases.entries.shrink_to_fit();
         phrases.texts.shrink_to_fit();
-        let buckets = 1_u32 << HEAD_BITS;
-        for bucket in 0..=buckets {
-            let below = |entry: &Entry| hash(entry.window) >> (BITS - HEAD_BITS) < bucket;
+        for bucket in 0..=1 << HEAD_BITS {
+            let below = |entry: &Entry| bucket_of(entry.window) < bucket;
             phrases.heads.push(u32::try_from(phrases.entries.partition_point(below)).unwrap_or(u32::MAX));
         }
         phrases
@@ -94,7 +93,7 @@ impl<const W: usize> Phrases<W> {
             for before in (0..=u8::MAX).filter(|byte| byte & 0x20 != 0) {
                 enter(u32::from_le_bytes([before, one, two, three]) | FOLD);
             }
-            let window = any_before(u32::from_le_bytes([0, one, two, three]) | FOLD);
+            let window = u32::from_le_bytes([0, one, two, three]) | FOLD;
             self.entries.push(Entry { window, offset: -1, ..entry });
         }
         for offset in [at, at + 1] {
@@ -109,6 +108,21 @@ impl<const W: usize> Phrases<W> {
         if let Some(word) = self.rules.get_mut(bit / 64) {
             *word |= 1 << (bit % 64);
         }
+    }
+
+    /// The phrases of a rule, escaped.
+    pub(crate) fn texts_of(&self, bit: usize) -> Vec<String> {
+        let own = self.entries.iter().filter(|entry| usize::from(entry.bit) == bit);
+        let mut texts: Vec<String> = own
+            .filter_map(|entry| {
+                let from = entry.from as usize;
+                let text = self.texts.get(from..from + usize::from(entry.length))?;
+                Some(text.escape_ascii().to_string())
+            })
+            .collect();
+        texts.sort();
+        texts.dedup();
+        texts
     }
 
     /// Bytes of all of it.
@@ -151,19 +165,17 @@ impl<const W: usize> Phrases<W> {
         // The hash has fewer bits than there are in the map.
         if known[(place >> 6) as usize % WORDS] >> (place & 63) & 1 == 1 {
             self.compare(value, at, window, found);
-            let any_before = any_before(window);
-            if any_before != window {
-                self.compare(value, at, any_before, found);
-            }
         }
     }
 
     #[cold]
     fn compare(&self, value: &[u8], at: usize, window: u32, found: &mut Rules<W>) {
-        let bucket = (hash(window) >> (BITS - HEAD_BITS)) as usize;
+        let bucket = bucket_of(window);
         let (Some(from), Some(to)) = (self.heads.get(bucket), self.heads.get(bucket + 1)) else { return };
         for entry in self.entries.get(*from as usize..*to as usize).unwrap_or(&[]) {
-            if entry.window != window {
+            // A byte in front of a phrase may be any.
+            let differs = if entry.offset < 0 { (entry.window ^ window) >> 8 } else { entry.window ^ window };
+            if differs != 0 {
                 continue;
             }
             let text = self.texts.get(entry.from as usize..entry.from as usize + usize::from(entry.length));
@@ -176,11 +188,6 @@ impl<const W: usize> Phrases<W> {
             }
         }
     }
-}
-
-/// The window under which a phrase of four bytes is entered that any byte may stand in front of.
-fn any_before(window: u32) -> u32 {
-    (window & !0xff) | (FOLD & 0xff)
 }
 
 /// A guess at how often a window occurs where nothing better is known: letters are common, the first of them most.
@@ -196,6 +203,11 @@ pub(crate) fn rarity(window: &[u8]) -> f64 {
 
 fn hash(window: u32) -> u32 {
     window.wrapping_mul(0x9e37_79b1) >> (32 - BITS)
+}
+
+/// Entries whose windows differ in their first byte alone are in one bucket.
+fn bucket_of(window: u32) -> usize {
+    ((window >> 8).wrapping_mul(0x9e37_79b1) >> (32 - HEAD_BITS)) as usize
 }
 
 #[cfg(test)]
