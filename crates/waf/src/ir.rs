@@ -24,7 +24,7 @@ pub(crate) use echo::Echo;
 pub(crate) use gate::{Gate, Look, is_cut_down};
 pub use ids::{MarkerId, RuleId};
 pub(crate) use names::{ByName, Names, lower};
-pub(crate) use plan::{Course, InParts, Outcome, PhasePlan, Plan, Planned, Write, insert};
+pub(crate) use plan::{Course, InParts, Outcome, PhasePlan, Plan, Planned, Write, insert, next_set};
 pub use portcullis_seclang::template::{Part, Template};
 pub(crate) use portcullis_seclang::vocabulary::Variable;
 pub use program::{Program, ProgramFacts, RuleSet, Step};

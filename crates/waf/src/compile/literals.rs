@@ -47,7 +47,8 @@ fn text_mark(hir: &Hir) -> Option<Mark> {
     let texts = Extractor::new().extract(hir);
     let common = texts.longest_common_prefix()?;
     let length = common.iter().take_while(|byte| !byte.is_ascii_alphabetic()).count();
-    (length >= SHORTEST_MARK).then(|| Mark::Text(memmem::Finder::new(&common[..length]).into_owned()))
+    (length >= SHORTEST_MARK)
+        .then(|| Mark::Text(Box::new(memmem::Finder::new(&common[..length]).into_owned())))
 }
 
 /// Letters as they are in ordinary text, the rarest first.

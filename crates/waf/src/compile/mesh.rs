@@ -67,28 +67,9 @@ pub(super) fn mesh<const W: usize>(
         tested.push(nodes);
         let (negated, needs) = (sifted.negated, sifted.needs);
         mesh.rules.push(sifted);
-        // A rule whose phrases are not all kept here is asked itself.
-        let its = phrases_of(link);
-        if its.iter().all(|phrase| is_kept(phrase)) {
-            phrases.extend(its.iter().map(|phrase| (bit, Cow::Borrowed(&**phrase))));
-            if negated && !its.is_empty() {
-                set(&mut mesh.inverted, bit);
-            }
-        }
-        if let Some(texts) = literals_of(wanted, profile) {
-            phrases.extend(texts.into_iter().map(|text| (bit, Cow::Owned(text.into_vec()))));
-            set(&mut mesh.literal, bit);
-        }
+        phrases.extend(texts_of(wanted, negated, profile, &mut mesh, bit));
         note_needs(&mut mesh, bit, needs);
-        let lowers = |transformation: &&portcullis_transform::Transformation| {
-            matches!(change(transformation), Change::LowerCase | Change::LowerCaseAnd(_))
-        };
-        if link.transformations.iter().any(lowers) {
-            set(&mut mesh.lowered, bit);
-        }
-        if link.multi_match {
-            set(&mut mesh.unlowered, bit);
-        }
+        note_case(&mut mesh, bit, link);
     }
     for bit in 0..mesh.rules.len() {
         let spares = spared(wanted, bit);
@@ -102,6 +83,42 @@ pub(super) fn mesh<const W: usize>(
     mesh.nodes = nodes(&tree, &tested);
     mesh.sources = sources(&mesh, wanted, origins);
     mesh
+}
+
+/// What is looked for of a rule in one pass with the others: its phrases, or its literals.
+fn texts_of<'a, const W: usize>(
+    wanted: &Wanted<'a>,
+    negated: bool,
+    profile: &Profile,
+    mesh: &mut Mesh<W>,
+    bit: usize,
+) -> Vec<(usize, Cow<'a, [u8]>)> {
+    let phrases = phrases_of(wanted.link());
+    if let Some(literals) = literals_of(wanted, profile) {
+        set(&mut mesh.literal, bit);
+        return literals.into_iter().map(|text| (bit, Cow::Owned(text.into_vec()))).collect();
+    }
+    // A rule whose phrases are not all kept here is asked itself.
+    if !phrases.iter().all(|phrase| is_kept(phrase)) {
+        return Vec::new();
+    }
+    if negated && !phrases.is_empty() {
+        set(&mut mesh.inverted, bit);
+    }
+    phrases.iter().map(|phrase| (bit, Cow::Borrowed(&**phrase))).collect()
+}
+
+/// Notes in which case a rule sees values.
+fn note_case<const W: usize>(mesh: &mut Mesh<W>, bit: usize, link: &Link) {
+    let lowers = |transformation: &&portcullis_transform::Transformation| {
+        matches!(change(transformation), Change::LowerCase | Change::LowerCaseAnd(_))
+    };
+    if link.transformations.iter().any(lowers) {
+        set(&mut mesh.lowered, bit);
+    }
+    if link.multi_match {
+        set(&mut mesh.unlowered, bit);
+    }
 }
 
 /// Texts without which a rule does not match; none if it looks for phrases anyhow.

@@ -6,7 +6,7 @@ use memchr::{memchr2_iter, memmem};
 #[derive(Debug)]
 pub(crate) enum Mark {
     /// A text.
-    Text(memmem::Finder<'static>),
+    Text(Box<memmem::Finder<'static>>),
     /// A letter in either case between its neighbours, which transformations that take bytes away may bring together.
     Letter {
         /// Both cases.

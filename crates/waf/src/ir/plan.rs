@@ -126,11 +126,22 @@ impl PhasePlan {
     }
 }
 
-/// Adds a step to a set of bits.
+/// Adds one to a set of bits: a step, say.
 pub(crate) fn insert(bits: &mut [u64], at: u16) {
     if let Some(word) = bits.get_mut(usize::from(at / 64)) {
         *word |= 1 << (at % 64);
     }
+}
+
+/// The next bit that is set, from one on.
+pub(crate) fn next_set(bits: &[u64], from: usize) -> Option<usize> {
+    let mut at = from / 64;
+    let mut word = bits.get(at)? & (u64::MAX << (from % 64));
+    while word == 0 {
+        at += 1;
+        word = *bits.get(at)?;
+    }
+    Some(at * 64 + word.trailing_zeros() as usize)
 }
 
 impl Planned {

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     ir::{
         Course, Disruption, Moment, PhasePlan, Plan, Planned as Step, RuleId, Skip, insert, is_cut_down,
-        sieve::When,
+        next_set, sieve::When,
     },
     reference::Run,
     state::{Last, Variables},
@@ -158,13 +158,7 @@ impl Planned {
 
     /// The next step to be taken, from `from` on.
     fn next(&self, from: usize) -> Option<usize> {
-        let mut at = from / 64;
-        let mut word = self.awake.get(at)? & (u64::MAX << (from % 64));
-        while word == 0 {
-            at += 1;
-            word = *self.awake.get(at)?;
-        }
-        Some(at * 64 + word.trailing_zeros() as usize)
+        next_set(&self.awake, from)
     }
 
     fn is_certain(&self, phase: u8, step: usize) -> bool {

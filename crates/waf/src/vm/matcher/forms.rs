@@ -9,7 +9,10 @@ use super::{
     scan::{Scanned, scan},
 };
 use crate::{
-    ir::sieve::{Change, Kind, Node, Signs, UPPER, decodes},
+    ir::{
+        insert, next_set,
+        sieve::{Change, Kind, Node, Signs, UPPER, decodes},
+    },
     vm::scratch::{Buffer, Form, Scratch},
 };
 
@@ -61,7 +64,7 @@ impl<const W: usize> Sifter<'_, '_, W> {
         let mut used = 0;
         next(&mut scratch.buffers, &mut used).note(&scanned.hits, shown);
         let mut from = 0;
-        while let Some(at) = next_of(&scratch.wanted, from) {
+        while let Some(at) = next_set(&scratch.wanted, from) {
             from = at + 1;
             let Some(node) = self.mesh.nodes.get(at) else { break };
             let parent = scratch.forms.get(node.parent).copied().unwrap_or_default();
@@ -103,11 +106,8 @@ impl<const W: usize> Sifter<'_, '_, W> {
         wanted.resize(self.mesh.nodes.len().div_ceil(64), 0);
         let mut rules = *rules;
         while let Some(bit) = pop(&mut rules) {
-            for at in self.mesh.rules.get(bit).into_iter().flat_map(|sifted| &sifted.path) {
-                if let Some(word) = wanted.get_mut(usize::from(at / 64)) {
-                    *word |= 1 << (at % 64);
-                }
-            }
+            let path = self.mesh.rules.get(bit).map_or(&[][..], |sifted| &sifted.path);
+            path.iter().for_each(|at| insert(wanted, *at));
         }
     }
 
@@ -258,17 +258,6 @@ impl<const W: usize> Sifter<'_, '_, W> {
         buffer.note(&scanned.hits, scanned.signs);
         Form { buffer: u16::try_from(last).unwrap_or_default(), lowered: false }
     }
-}
-
-/// The next bit that is set, from one on.
-fn next_of(bits: &[u64], from: usize) -> Option<usize> {
-    let mut at = from / 64;
-    let mut word = bits.get(at)? & (u64::MAX << (from % 64));
-    while word == 0 {
-        at += 1;
-        word = *bits.get(at)?;
-    }
-    Some(at * 64 + word.trailing_zeros() as usize)
 }
 
 /// The next buffer that is free.
