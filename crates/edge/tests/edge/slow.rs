@@ -212,14 +212,10 @@ fn battery(of_each: usize, factor: u32) {
     }
 }
 
+/// `PORTCULLIS_SLOW_CLIENTS` asks for the full form.
 #[test]
 fn slow_clients_are_let_go_and_nobody_else_waits() {
-    battery(2, 1);
-}
-
-/// The full form: `cargo xtask soak`.
-#[test]
-#[ignore = "the long form, run by cargo xtask soak"]
-fn soak_of_slow_clients() {
-    battery(46, 6);
+    let is_long = std::env::var_os("PORTCULLIS_SLOW_CLIENTS").is_some();
+    let (of_each, factor) = if is_long { (46, 6) } else { (2, 1) };
+    battery(of_each, factor);
 }

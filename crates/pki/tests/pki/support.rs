@@ -1,10 +1,4 @@
 //! A store in memory and an authority made by hand.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    missing_docs,
-    reason = "shared by several test binaries, none of which uses all of it"
-)]
 
 use std::collections::BTreeMap;
 
@@ -16,8 +10,8 @@ use rcgen::{
 use time::{Duration, OffsetDateTime};
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Memory {
-    pub files: BTreeMap<String, (String, Secrecy)>,
+pub(crate) struct Memory {
+    pub(crate) files: BTreeMap<String, (String, Secrecy)>,
 }
 
 impl Files for Memory {
@@ -51,34 +45,33 @@ impl Store for Memory {
 }
 
 impl Memory {
-    pub fn text(&self, name: &str) -> &str {
+    pub(crate) fn text(&self, name: &str) -> &str {
         &self.files[name].0
     }
 
-    pub fn put(&mut self, name: &str, text: &str) {
+    pub(crate) fn put(&mut self, name: &str, text: &str) {
         self.write(name, text, Secrecy::Public).unwrap();
     }
 
     /// Replaces a text that must be there once at least.
-    pub fn edit(&mut self, name: &str, from: &str, to: &str) {
+    pub(crate) fn edit(&mut self, name: &str, from: &str, to: &str) {
         let text = self.text(name).to_owned();
         assert!(text.contains(from), "{name} has no {from}");
         self.put(name, &text.replacen(from, to, 1));
     }
 }
 
-pub fn now() -> OffsetDateTime {
+pub(crate) fn now() -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap()
 }
 
 /// An authority of somebody else.
-pub struct Outsider {
-    pub issuer: Issuer<'static, KeyPair>,
-    pub pem: String,
-    pub facts: Certificate,
+pub(crate) struct Outsider {
+    pub(crate) issuer: Issuer<'static, KeyPair>,
+    pub(crate) pem: String,
 }
 
-pub fn outsider(name: &str) -> Outsider {
+pub(crate) fn outsider(name: &str) -> Outsider {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -87,17 +80,16 @@ pub fn outsider(name: &str) -> Outsider {
     params.not_after = now() + Duration::days(100);
     let key = KeyPair::generate().unwrap();
     let pem = params.self_signed(&key).unwrap().pem();
-    let facts = Certificate::from_pem(&pem).unwrap();
-    Outsider { issuer: Issuer::new(params, key), pem, facts }
+    Outsider { issuer: Issuer::new(params, key), pem }
 }
 
 impl Outsider {
     /// A client's certificate with these URIs.
-    pub fn leaf(&self, serial: u64, uris: &[&str]) -> Certificate {
+    pub(crate) fn leaf(&self, serial: u64, uris: &[&str]) -> Certificate {
         self.leaf_with(serial, uris, |_| {})
     }
 
-    pub fn leaf_with(
+    pub(crate) fn leaf_with(
         &self,
         serial: u64,
         uris: &[&str],
@@ -116,7 +108,7 @@ impl Outsider {
     }
 
     /// A list that is fresh for ten days.
-    pub fn crl(&self, number: u64, revoked: &[u64]) -> String {
+    pub(crate) fn crl(&self, number: u64, revoked: &[u64]) -> String {
         let revoked_certs = revoked.iter().map(|serial| RevokedCertParams {
             serial_number: SerialNumber::from(*serial),
             revocation_time: now(),

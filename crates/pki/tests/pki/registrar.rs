@@ -1,7 +1,5 @@
 //! Writing the register: the rules of issuing and revoking, and what is left when the writer dies between any two writes.
 
-mod support;
-
 use std::{cell::Cell, rc::Rc, slice::from_ref};
 
 use portcullis_pki::{
@@ -10,8 +8,9 @@ use portcullis_pki::{
     repair_crl, verify_offboarded,
 };
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType};
-use support::{Memory, now};
 use time::{Duration, OffsetDateTime};
+
+use crate::support::{Memory, now};
 
 const WHO: &str = "test (uid 0)";
 
@@ -171,7 +170,7 @@ fn a_list_is_numbered_upwards_and_can_be_made_from_nothing() {
     repair_crl(&mut store.clone(), &authority, WHO, now() + Duration::days(1)).unwrap();
     assert!(number(&store) > second);
     assert!(Register::load(&store).unwrap().trust().lists(&leaf.serial));
-    let stranger = support::outsider("x");
+    let stranger = crate::support::outsider("x");
     let other = Authority::open(&stranger.pem, &stranger.issuer.key().serialize_pem()).unwrap();
     assert!(open(&store).publish(&other).is_err());
 }

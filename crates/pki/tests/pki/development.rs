@@ -1,7 +1,5 @@
 //! Development certificates: kept while good, made anew when not, trusted by a TLS client for `localhost` and nothing else.
 
-mod support;
-
 use std::sync::Arc;
 
 use portcullis_pki::{
@@ -14,8 +12,9 @@ use rustls::{
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
 };
-use support::{Memory, now};
 use time::{Duration, OffsetDateTime};
+
+use crate::support::{Memory, now};
 
 fn made(store: &mut Memory, at: OffsetDateTime) -> Vec<Option<Reason>> {
     development::ensure(store, at).unwrap().into_iter().map(|outcome| outcome.made).collect()

@@ -1,10 +1,9 @@
 //! The register as readers see it: whose a certificate is, whether it counts, and what is said of files that are wrong.
 
-mod support;
-
 use portcullis_pki::{Certificate, Register, Serial, Trust, Unidentified, show_moment};
-use support::{Memory, Outsider, now, outsider};
 use time::Duration;
+
+use crate::support::{Memory, Outsider, now, outsider};
 
 const ACME: &[&str] = &["urn:portcullis:customer:acme", "urn:portcullis:environment:production"];
 

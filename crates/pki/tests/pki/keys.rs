@@ -1,13 +1,12 @@
 //! How long a key may be in use.
 
-mod support;
-
 use portcullis_pki::{
     Algorithm, Authority, ClientKey, CustomerId, Files, NewRegister, PkiError, Register, Registrar, Secrecy,
     Store, aged_keys, init,
 };
-use support::{Memory, now};
 use time::{Duration, OffsetDateTime};
+
+use crate::support::{Memory, now};
 
 const WHO: &str = "test (uid 0)";
 
