@@ -39,6 +39,7 @@ pub fn detect(input: &[u8]) -> Option<Fingerprint> {
     let end = end_of_word(input, 0)?;
     let is_ordinary = match (input.get(end), input.first()) {
         (Some(b'.'), Some(b'0'..=b'9')) => is_one_number(input, end),
+        (Some(b'-'), Some(b'0'..=b'9')) => are_numbers(input),
         (Some(b'.' | b' '), Some(_)) => are_names(input),
         _ => false,
     };
@@ -61,6 +62,14 @@ fn within_quotes(input: &[u8]) -> Option<Fingerprint> {
 /// of an injection.
 fn is_one_number(input: &[u8], point: usize) -> bool {
     input.iter().enumerate().all(|(at, byte)| byte.is_ascii_digit() || at == point)
+}
+
+/// Whether the tokeniser reads the input as numbers with a minus between each two, as in a date or a phone number: digits alone, as two
+/// minuses would be a comment. All of it folds to one number.
+fn are_numbers(input: &[u8]) -> bool {
+    input
+        .split(|byte| *byte == b'-')
+        .all(|digits| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit))
 }
 
 /// Whether the tokeniser reads the input as names alone: words that mean nothing to SQL, neither one by one nor with the next, with spaces
@@ -219,6 +228,18 @@ mod tests {
             if is_one_number(text.as_bytes(), text.find('.').unwrap()) {
                 let mut tokens = token::Tokens::new(text.as_bytes(), Reading { quote: Quote::None, dialect: Dialect::Ansi });
                 prop_assert!(tokens.next().is_some() && tokens.next().is_none());
+            }
+        }
+
+        #[test]
+        fn numbers_alone_fold_to_one(text in "[0-9]{1,40}(-[0-9]{1,4}|--[0-9]|-|-0x[0-9a-f]|-1e[0-9]|- ){0,7}") {
+            if are_numbers(text.as_bytes()) {
+                let mut tokens = token::Tokens::new(text.as_bytes(), Reading { quote: Quote::None, dialect: Dialect::Ansi });
+                let mut folded = fold::Folded::EMPTY;
+                folded.read(&mut tokens);
+                let kinds: Vec<token::Kind> = folded.tokens().iter().map(|token| token.kind).collect();
+                prop_assert_eq!(kinds, [token::Kind::Number]);
+                prop_assert!(!tokens.reads_differently_in_mysql);
             }
         }
 

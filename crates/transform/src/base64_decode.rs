@@ -11,31 +11,29 @@ pub(crate) fn apply(input: &[u8], out: &mut Vec<u8>, _: &Context<'_>) -> bool {
     if input.is_empty() {
         return false;
     }
-    // Most values hold a byte that Base64 does not have, so it is looked for first.
-    let stop = input.iter().position(|&byte| CLASSES[usize::from(byte)] >= WRONG);
-    let end = stop.unwrap_or(input.len());
-    let is_wrong = input.get(end).is_some_and(|&byte| byte != 0);
-    if is_wrong || decode(&input[..end], out).is_none() {
+    if decode(input, out).is_none() {
         out.clear();
     }
     true
 }
 
-/// `None` for anything but groups of four digits, blanks at the ends of lines, and padding at the very end.
+/// `None` for anything but groups of four digits, blanks at the ends of lines, and padding at the very end. A NUL ends the input.
 fn decode(input: &[u8], out: &mut Vec<u8>) -> Option<()> {
-    out.reserve(input.len() / 4 * 3 + 3);
     let (groups, _) = input.as_chunks::<4>();
+    out.resize(3 * groups.len(), 0);
     let mut plain = 0;
-    for group in groups {
-        let [a, b, c, d] = group.map(|byte| u32::from(CLASSES[usize::from(byte)]));
-        if a | b | c | d > 63 {
+    for ([a, b, c, d], place) in groups.iter().zip(out.as_chunks_mut::<3>().0) {
+        let of = |table: &[u32; 256], byte: &u8| table[usize::from(*byte)];
+        let bits = of(&DIGITS[0], a) | of(&DIGITS[1], b) | of(&DIGITS[2], c) | of(&DIGITS[3], d);
+        if bits >= NO_DIGIT {
             break;
         }
-        let [_, bytes @ ..] = (a << 18 | b << 12 | c << 6 | d).to_be_bytes();
-        out.extend_from_slice(&bytes);
-        plain += 4;
+        let [_, bytes @ ..] = bits.to_be_bytes();
+        *place = bytes;
+        plain += 1;
     }
-    decode_slowly(&input[plain..], out)
+    out.truncate(3 * plain);
+    decode_slowly(&input[4 * plain..], out)
 }
 
 fn decode_slowly(input: &[u8], out: &mut Vec<u8>) -> Option<()> {
@@ -43,6 +41,8 @@ fn decode_slowly(input: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let mut digits = 0;
     let mut padding = 0;
     let mut blank = false;
+    let end = memchr::memchr(0, input).unwrap_or(input.len());
+    let input = &input[..end];
     for (at, &byte) in input.iter().enumerate() {
         match byte {
             b' ' => {
@@ -70,24 +70,24 @@ fn decode_slowly(input: &[u8], out: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// No digit, but allowed.
-const OTHER: u8 = 64;
-/// Neither; NUL too, which ends the input.
-const WRONG: u8 = 65;
+/// In place of the bits of a byte that is no digit; above all of these.
+const NO_DIGIT: u32 = 1 << 24;
 
-/// The six bits of a digit, or what else a byte is.
-static CLASSES: [u8; 256] = {
-    let mut classes = [WRONG; 256];
+/// The bits of a digit by its place in a group of four.
+static DIGITS: [[u32; 256]; 4] = {
+    let mut tables = [[NO_DIGIT; 256]; 4];
     let mut byte = 0;
     while byte < 256 {
-        classes[byte] = match (digit(byte as u8), byte as u8) {
-            (Some(bits), _) => bits,
-            (None, b' ' | b'\n' | b'\r' | b'=') => OTHER,
-            (None, _) => WRONG,
-        };
+        if let Some(bits) = digit(byte as u8) {
+            let mut place = 0;
+            while place < 4 {
+                tables[place][byte] = (bits as u32) << (18 - 6 * place);
+                place += 1;
+            }
+        }
         byte += 1;
     }
-    classes
+    tables
 };
 
 /// The six bits of a digit of the standard alphabet.

@@ -13,7 +13,10 @@ pub(crate) fn apply(input: &[u8], out: &mut Vec<u8>, _: &Context<'_>) -> bool {
     let mut end = first;
     // `first_change` stops at a run's second blank, so what stands before it may end in the first.
     let mut space = first > 0 && input[first - 1] == b' ';
-    for &byte in &input[first..] {
+    let mut rest = &input[first..];
+    while let [byte, behind @ ..] = rest {
+        let byte = *byte;
+        rest = behind;
         // Most bytes are plain.
         let lower = PLAIN[usize::from(byte)];
         if lower != 0 {

@@ -11,29 +11,23 @@ use crate::{
 };
 
 pub(crate) fn apply(input: &[u8], out: &mut Vec<u8>, context: &Context<'_>) -> bool {
-    let Some(first) = memchr::memchr2(b'%', b'+', input) else { return false };
-    out.reserve(input.len());
-    out.extend_from_slice(&input[..first]);
     let mut changed = false;
-    let mut rest = &input[first..];
-    while let [byte, after @ ..] = rest {
+    let mut rest = input;
+    while let Some(plain) = memchr::memchr2(b'%', b'+', rest) {
+        let (before, from) = rest.split_at(plain);
+        let [byte, after @ ..] = from else { break };
         let (decoded, length) = match (byte, after) {
             (b'+', _) => (Some(b' '), 0),
-            (b'%', [b'u' | b'U', digits @ ..]) => (hex_quad(digits).map(|unit| best_fit(unit, context)), 5),
-            (b'%', _) => (hex_pair(after), 2),
-            _ => (None, 0),
+            (_, [b'u' | b'U', digits @ ..]) => (hex_quad(digits).map(|unit| best_fit(unit, context)), 5),
+            _ => (hex_pair(after), 2),
         };
-        match decoded {
-            Some(decoded) => {
-                out.push(decoded);
-                changed = true;
-                rest = &after[length..];
-            }
-            None => {
-                out.push(*byte);
-                rest = after;
-            }
-        }
+        out.extend_from_slice(before);
+        out.push(decoded.unwrap_or(*byte));
+        changed |= decoded.is_some();
+        rest = &after[if decoded.is_some() { length } else { 0 }..];
+    }
+    if changed {
+        out.extend_from_slice(rest);
     }
     changed
 }

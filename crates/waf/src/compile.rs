@@ -21,6 +21,7 @@ mod sift;
 mod switches;
 mod targets;
 mod transform_plan;
+mod usual;
 
 use std::{collections::HashMap, sync::Arc};
 

@@ -416,8 +416,10 @@ impl Transaction {
         let (work, work_spent) = (self.run.state.work.used(), self.run.exhausted);
         // What phase 5 decides comes too late; the verdict is that of the phases before.
         let _ = self.run.phase(5);
-        let (state, mut matched, intervention, enforced, audited) = self.run.outcome();
-        hide(&state, &mut matched);
+        // The state is large: it is not moved.
+        let Run { ref state, mut matched, intervention, enforced, audited, forecast, .. } = self.run;
+        forecast.put_back();
+        hide(state, &mut matched);
         let score = |names: [&[u8]; 2]| {
             names.iter().find_map(|name| state.tx.find(name)).map(|member| number(&member.value))
         };

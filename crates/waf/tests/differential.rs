@@ -345,3 +345,52 @@ fn what_is_known_ahead_gives_way_to_what_happens() {
         pair.compare(cases.iter());
     }
 }
+
+#[test]
+fn what_usual_values_wake_is_what_others_wake() {
+    let pair = Pair::of(
+        r#"SecRule REQUEST_HEADERS "@contains gat" "id:1,phase:1,pass,log,setvar:tx.n=+1"
+           SecRule REQUEST_HEADERS|!REQUEST_HEADERS:Sec-Fetch-Mode "@rx ^NAV" "id:2,phase:1,pass,log,t:none,t:uppercase"
+           SecRule REQUEST_HEADERS:/^sec-/ "@streq 8" "id:3,phase:1,pass,log,t:length,setvar:tx.n=+1"
+           SecRule REQUEST_HEADERS:Sec-Fetch-Site "!@within none same-origin" "id:4,phase:1,pass,log,t:lowercase"
+           SecRule REQUEST_HEADERS "@rx ^(?:[nN]avigate|GZIP,DEFLATE)$" "id:5,phase:1,pass,log,multiMatch,t:uppercase,t:removeWhitespace"
+           SecRule REQUEST_HEADERS:Upgrade-Insecure-Requests|REQUEST_HEADERS:DNT "@eq 1" "id:6,phase:1,pass,log"
+           SecRule REQUEST_HEADERS "@rx \x9d" "id:7,phase:1,pass,log,t:base64Decode"
+           SecRule TX:n "@eq 2" "id:8,phase:2,pass,log""#,
+    );
+    let names = [
+        "Sec-Fetch-Mode",
+        "sec-fetch-site",
+        "Sec-Fetch-Dest",
+        "DNT",
+        "Accept-Encoding",
+        "Upgrade-Insecure-Requests",
+        "X-Other",
+    ];
+    let values = [
+        "navigate",
+        "Navigate",
+        "none",
+        "same-origin",
+        "cross-site",
+        "0",
+        "1",
+        "1 ",
+        "gzip, deflate",
+        "document",
+        "",
+    ];
+    let cases: Vec<Case> = names
+        .iter()
+        .flat_map(|name| values.iter().map(move |value| (*name, *value)))
+        .map(|(name, value)| Case {
+            name: format!("{name}: {value}"),
+            method: b"GET".to_vec(),
+            target: b"/".to_vec(),
+            protocol: b"HTTP/1.1".to_vec(),
+            headers: vec![(name.into(), value.into()), (b"dnt".to_vec(), b"1".to_vec())],
+            ..Case::default()
+        })
+        .collect();
+    pair.compare(cases.iter());
+}

@@ -6,6 +6,7 @@ use super::{
     mesh::set,
     sift::{Origin, Wanted},
     transform_plan::{brings_nothing, never_lengthens, stirs, touched},
+    usual,
 };
 use crate::{
     ir::{
@@ -13,7 +14,6 @@ use crate::{
         mark::Mark,
         sieve::{Change, Kind, Mesh, Node, Signs, Source},
     },
-    operators::Found,
     variables::{Meaning, meaning},
     vm::scan,
 };
@@ -64,7 +64,10 @@ fn source<const W: usize>(
         }
     }
     if origin.variable == Variable::RequestHeadersNames && wanted.iter().any(|wanted| wanted.echo.is_some()) {
-        names.extend(USUAL_FIELDS.iter().map(|name| name.as_bytes()));
+        names.extend(usual::FIELDS.iter().map(|name| name.as_bytes()));
+    }
+    for name in usual::names(origin.variable) {
+        names.push(name);
     }
     let kind_of = |name: Option<&[u8]>| {
         let (mut rules, mut choosy) = ([0; W], [0; W]);
@@ -78,10 +81,15 @@ fn source<const W: usize>(
             }
         }
         let made = kind(rules, choosy, known);
-        match name.filter(|_| matches!(meaning(origin.variable), Meaning::Names(_))) {
+        let mut made = match name.filter(|_| matches!(meaning(origin.variable), Meaning::Names(_))) {
             Some(name) => of_name(made, name, known),
             None => made,
-        }
+        };
+        let has = |bit: usize| made.rules.get(bit / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1);
+        let concerned = wanted.iter().enumerate().filter(|(bit, _)| has(*bit));
+        let concerned: Vec<(usize, &Wanted<'_>)> = concerned.map(|(bit, wanted)| (bit, *wanted)).collect();
+        made.usual = usual::woken(origin.variable, name, &concerned);
+        made
     };
     let others = kind_of(None);
     let mut named = ByName::default();
@@ -90,7 +98,6 @@ fn source<const W: usize>(
     }
     let empty = others.rules == [0; W] && named.iter().all(|(_, kind)| kind.rules == [0; W]);
     (!empty).then(|| Source {
-        usual: usual(origin, wanted, &others),
         when: origin.when,
         meaning: meaning(origin.variable),
         reaches: origin.reaches,
@@ -99,86 +106,6 @@ fn source<const W: usize>(
         others,
         named,
     })
-}
-
-/// Header fields that most requests have: what their names come to is found out when rules are compiled.
-const USUAL_FIELDS: &[&str] = &[
-    "accept",
-    "accept-encoding",
-    "accept-language",
-    "authorization",
-    "cache-control",
-    "connection",
-    "content-length",
-    "content-type",
-    "cookie",
-    "dnt",
-    "host",
-    "idempotency-key",
-    "if-modified-since",
-    "if-none-match",
-    "keep-alive",
-    "origin",
-    "pragma",
-    "priority",
-    "referer",
-    "sec-ch-ua",
-    "sec-ch-ua-mobile",
-    "sec-ch-ua-platform",
-    "sec-fetch-dest",
-    "sec-fetch-mode",
-    "sec-fetch-site",
-    "sec-fetch-user",
-    "te",
-    "traceparent",
-    "tracestate",
-    "upgrade-insecure-requests",
-    "user-agent",
-    "x-api-key",
-    "x-correlation-id",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "x-forwarded-proto",
-    "x-real-ip",
-    "x-request-id",
-    "x-requested-with",
-];
-
-/// Values that nearly every request has.
-fn usual_values(variable: Variable) -> &'static [&'static [u8]] {
-    match variable {
-        Variable::RequestMethod => &[b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"],
-        Variable::RequestProtocol => &[b"HTTP/1.0", b"HTTP/1.1", b"HTTP/2", b"HTTP/2.0"],
-        _ => &[],
-    }
-}
-
-/// What usual values wake, found out when rules are compiled. Nothing is where more than operators has a say in it.
-fn usual<const W: usize>(
-    origin: &Origin,
-    wanted: &[&Wanted<'_>],
-    kind: &Kind<W>,
-) -> Vec<(&'static [u8], Vec<u16>)> {
-    let has = |bit: usize| kind.rules.get(bit / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1);
-    let concerned: Vec<(usize, &Wanted<'_>)> =
-        wanted.iter().enumerate().filter(|(bit, _)| has(*bit)).map(|(bit, wanted)| (bit, *wanted)).collect();
-    let is_bare = |wanted: &Wanted<'_>| wanted.echo.is_none() && wanted.link().transformations.is_empty();
-    if !concerned.iter().all(|(_, wanted)| is_bare(wanted)) {
-        return Vec::new();
-    }
-    let wakes = |wanted: &Wanted<'_>, value: &[u8]| {
-        let mut found = Found::default();
-        wanted.link().test.as_ref().is_some_and(|test| {
-            let hit = test.operate.evaluate(value, wanted.argument.as_deref(), false, &mut found);
-            hit != test.negated || found.undecided.is_some()
-        })
-    };
-    let woken = |value: &[u8]| {
-        let bits = concerned.iter().filter(|(_, wanted)| wakes(wanted, value));
-        bits.filter_map(|(bit, _)| u16::try_from(*bit).ok()).collect()
-    };
-    usual_values(origin.variable).iter().map(|value| (*value, woken(value))).collect()
 }
 
 /// Of a kind that is one name, in either case: without rules whose clauses do not hold in it.
@@ -288,6 +215,7 @@ fn kind<const W: usize>(rules: [u64; W], choosy: [u64; W], known: &Known<'_, W>)
         decoder: None,
         searched: None,
         marked: Vec::new(),
+        usual: Vec::new(),
     };
     // Of an empty value nothing becomes anything, so what is decoded to nothing stays nothing.
     let mut decoding = vec![false; nodes.len()];

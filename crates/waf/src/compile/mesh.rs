@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     ir::{
-        Link,
+        Link, insert,
         phrases::{Phrases, is_kept},
         sieve::{
             CLASSES, Change, Mesh, NEEDS, Node, PAIRS, Row, SIGN_SHIFT, SIGNS, Sifted, Signs, UPPER, class,
@@ -61,7 +61,7 @@ pub(super) fn mesh<const W: usize>(
         let last = path.last().copied().unwrap_or_default();
         let mut sifted = add_rule(&mut mesh.table, &mut mesh.absent, bit, wanted, profile, automata);
         let numbers = |nodes: &[usize]| nodes.iter().filter_map(|at| u16::try_from(*at).ok()).collect();
-        sifted.path = numbers(path.get(1..).unwrap_or(&[]));
+        sifted.path = bits_of(&path);
         let nodes = if link.multi_match { path } else { vec![last] };
         sifted.nodes = numbers(&nodes);
         tested.push(nodes);
@@ -83,6 +83,13 @@ pub(super) fn mesh<const W: usize>(
     mesh.nodes = nodes(&tree, &tested);
     mesh.sources = sources(&mesh, wanted, origins);
     mesh
+}
+
+/// A bit for each of some numbers.
+fn bits_of(numbers: &[usize]) -> Vec<u64> {
+    let mut bits = vec![0; numbers.iter().max().map_or(0, |most| most / 64 + 1)];
+    numbers.iter().filter_map(|at| u16::try_from(*at).ok()).for_each(|at| insert(&mut bits, at));
+    bits
 }
 
 /// What is looked for of a rule in one pass with the others: its phrases, or its literals.

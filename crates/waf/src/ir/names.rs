@@ -75,17 +75,14 @@ impl<T> ByName<T> {
     }
 }
 
-/// Eight bytes at a time, the last eight of them once more; folding case by a bit also folds other bytes, which only costs a comparison.
+/// Of the length, the first eight bytes and the last; names that differ elsewhere share a hash. Folding case by a bit also folds other
+/// bytes, which only costs a comparison.
 fn hash(name: &[u8]) -> usize {
     const FOLD: u64 = 0x2020_2020_2020_2020;
     const PRIME: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut state = name.len() as u64;
-    let (chunks, _) = name.as_chunks::<8>();
-    for chunk in chunks {
-        state = (state ^ (u64::from_le_bytes(*chunk) | FOLD)).wrapping_mul(PRIME);
-        state ^= state >> 29;
-    }
-    state = (state ^ (tail(name) | FOLD)).wrapping_mul(PRIME);
+    let first = name.first_chunk::<8>().map_or(0, |first| u64::from_le_bytes(*first) | FOLD);
+    let state = (name.len() as u64 ^ first).wrapping_mul(PRIME);
+    let state = (state ^ state >> 29 ^ (tail(name) | FOLD)).wrapping_mul(PRIME);
     (state >> 32) as usize
 }
 

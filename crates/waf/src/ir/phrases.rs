@@ -172,7 +172,16 @@ impl<const W: usize> Phrases<W> {
     fn compare(&self, value: &[u8], at: usize, window: u32, found: &mut Rules<W>) {
         let bucket = bucket_of(window);
         let (Some(from), Some(to)) = (self.heads.get(bucket), self.heads.get(bucket + 1)) else { return };
-        for entry in self.entries.get(*from as usize..*to as usize).unwrap_or(&[]) {
+        // Half of the windows that are known by their hash are not known.
+        if from < to {
+            let entries = self.entries.get(*from as usize..*to as usize).unwrap_or(&[]);
+            self.compare_with(entries, value, at, window, found);
+        }
+    }
+
+    #[inline(never)]
+    fn compare_with(&self, entries: &[Entry], value: &[u8], at: usize, window: u32, found: &mut Rules<W>) {
+        for entry in entries {
             // A byte in front of a phrase may be any.
             let differs = if entry.offset < 0 { (entry.window ^ window) >> 8 } else { entry.window ^ window };
             if differs != 0 {
@@ -181,13 +190,19 @@ impl<const W: usize> Phrases<W> {
             let text = self.texts.get(entry.from as usize..entry.from as usize + usize::from(entry.length));
             let begin = at.checked_add_signed(-isize::from(entry.offset));
             let (Some(text), Some(begin)) = (text, begin) else { continue };
-            if value.get(begin..begin + text.len()).is_some_and(|there| there.eq_ignore_ascii_case(text))
+            let there = value.get(begin..begin + text.len());
+            if there.is_some_and(|there| is_text(there, text))
                 && let Some(word) = found.get_mut(usize::from(entry.bit) / 64)
             {
                 *word |= 1 << (entry.bit % 64);
             }
         }
     }
+}
+
+/// Whether bytes are a text, which is in lower case. Texts that begin alike mostly end otherwise: the last byte is looked at first.
+fn is_text(there: &[u8], text: &[u8]) -> bool {
+    there.last().map(u8::to_ascii_lowercase) == text.last().copied() && there.eq_ignore_ascii_case(text)
 }
 
 /// A guess at how often a window occurs where nothing better is known: letters are common, the first of them most.

@@ -111,8 +111,8 @@ pub(crate) struct Sifted {
     pub(crate) part: u16,
     /// Nodes at which it tests the value.
     pub(crate) nodes: Vec<u16>,
-    /// These and those on the way to them, without the first.
-    pub(crate) path: Vec<u16>,
+    /// These and those on the way to them, a bit each.
+    pub(crate) path: Vec<u64>,
     /// Shortest value that can match, after transformations.
     pub(crate) shortest: usize,
     /// Sets of classes; one of each must occur. No bits if nothing is known.
@@ -153,8 +153,6 @@ pub(crate) struct Source<const W: usize> {
     pub(crate) stays: bool,
     /// Many of its values are those of earlier requests.
     pub(crate) recurs: bool,
-    /// Bits that some values wake, of a collection that is one value.
-    pub(crate) usual: Vec<(&'static [u8], Vec<u16>)>,
     /// Rules that look at members of any other name.
     pub(crate) others: Kind<W>,
     pub(crate) named: ByName<Kind<W>>,
@@ -200,6 +198,8 @@ pub(crate) struct Kind<const W: usize> {
     pub(crate) searched: Option<Rules<W>>,
     /// Rules that see more changed. Where none of their marks stands, they do not match.
     pub(crate) marked: Vec<u16>,
+    /// Bits that some values wake.
+    pub(crate) usual: Vec<(&'static [u8], Vec<u16>)>,
 }
 
 /// One transformation of a chain.

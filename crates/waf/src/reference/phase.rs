@@ -22,8 +22,8 @@ pub(crate) struct Run {
     pub(super) mode: Mode,
     pub(crate) keeps_values: bool,
     pub(crate) matched: Matches,
-    pub(super) intervention: Option<Intervention>,
-    pub(super) enforced: bool,
+    pub(crate) intervention: Option<Intervention>,
+    pub(crate) enforced: bool,
     /// A rule with `auditlog` matched.
     pub(crate) audited: bool,
     /// `skipAfter` waits for its marker, into later phases if need be (trap 34: v3 and Coraza).
@@ -67,12 +67,6 @@ impl Run {
             (Mode::Detect, _) | (_, Mode::Detect) => Mode::Detect,
             (Mode::Block, Mode::Block) => Mode::Block,
         }
-    }
-
-    /// What matched, what was decided, whether that was enforced, whether a match asked for the audit log.
-    pub(crate) fn outcome(self) -> (State, Matches, Option<Intervention>, bool, bool) {
-        self.forecast.put_back();
-        (self.state, self.matched, self.intervention, self.enforced, self.audited)
     }
 
     /// Whether an intervention was carried out.

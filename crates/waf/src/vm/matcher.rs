@@ -14,6 +14,7 @@ pub(crate) use self::scan::scan;
 use self::{
     bits::{Rules, both, differing, has, join, pop, remove, without},
     forms::lower,
+    scan::pass,
 };
 use super::{
     scratch::Scratch,
@@ -81,17 +82,23 @@ fn sift_all<const W: usize>(
         match source.meaning {
             Meaning::Single(value) => {
                 if let Some(value) = value(state) {
-                    sifter.single(source, &value);
+                    sifter.value(source, &source.others, &[], &value);
                 }
             }
             Meaning::Members(kept) => {
-                for member in kept(state).into_iter().flatten() {
-                    sifter.value(source, source.kind(&member.name), &member.name, &member.value);
+                for members in kept(state) {
+                    for member in members {
+                        let name = &*member.name;
+                        sifter.value(source, source.kind(name), name, &member.value);
+                    }
                 }
             }
             Meaning::Names(kept) => {
-                for member in kept(state).into_iter().flatten() {
-                    sifter.value(source, source.kind(&member.name), &member.name, &member.name);
+                for members in kept(state) {
+                    for member in members {
+                        let name = &*member.name;
+                        sifter.value(source, source.kind(name), name, name);
+                    }
                 }
             }
             Meaning::Collection(each) | Meaning::Store(each, _) => each(state, &mut |name, value| {
@@ -144,18 +151,6 @@ struct Place<'a, const W: usize> {
 }
 
 impl<const W: usize> Sifter<'_, '_, W> {
-    /// Sifts the value of a collection that has no other.
-    fn single(&mut self, source: &Source<W>, value: &[u8]) {
-        match source.usual.iter().find(|(usual, _)| *usual == value) {
-            Some((_, woken)) => {
-                self.work.charge_value(value.len(), SCAN);
-                let place = Place { source, kind: &source.others, name: &[], value };
-                woken.iter().for_each(|bit| self.woken(usize::from(*bit), &place));
-            }
-            None => self.value(source, &source.others, &[], value),
-        }
-    }
-
     fn value(&mut self, source: &Source<W>, kind: &Kind<W>, name: &[u8], value: &[u8]) {
         let rules = both(&kind.rules, &self.asleep);
         if rules == [0; W] {
@@ -166,7 +161,21 @@ impl<const W: usize> Sifter<'_, '_, W> {
         }
         self.work.charge_value(value.len(), SCAN);
         let place = Place { source, kind, name, value };
+        if !kind.usual.is_empty()
+            && let Some((_, woken)) = kind.usual.iter().find(|(usual, _)| *usual == value)
+        {
+            return self.known(woken, &place);
+        }
         if self.recurs(&place) { self.remembered(&place) } else { self.look(&place) }
+    }
+
+    /// Wakes what a value is known to wake.
+    fn known(&mut self, woken: &[u16], place: &Place<'_, W>) {
+        for bit in woken.iter().map(|bit| usize::from(*bit)) {
+            if has(&self.asleep, bit) {
+                self.woken(bit, place);
+            }
+        }
     }
 
     /// Wakes the rules that a value may match.
@@ -179,7 +188,7 @@ impl<const W: usize> Sifter<'_, '_, W> {
         {
             return self.plain(place, &both(&rules, searched), &[u64::MAX; W], Signs::UNKNOWN);
         }
-        let scanned = scan(self.mesh, value);
+        let scanned = pass(self.mesh, value);
         let shown = scanned.signs;
         let decodes =
             kind.decoding != [0; W] && decodes(kind.decoded, shown) && self.decoded(kind, value, shown);

@@ -5,11 +5,24 @@ use std::cell::Cell;
 use super::verdicts::Verdicts;
 use crate::ir::sieve::{Signs, WIDEST};
 
-/// Results of transformations of the value at hand, and other room that the matcher needs.
+/// Room that the matcher needs.
 #[derive(Default)]
 pub(super) struct Scratch {
+    /// Absent while they are made.
+    pub(super) results: Option<Box<Results>>,
+    /// The value at hand without blanks.
+    pub(super) bare: Vec<u8>,
+    /// The value at hand in lower case.
+    pub(super) lowered: Vec<u8>,
+    /// What was found out about values that come again.
+    pub(super) verdicts: Option<Box<Verdicts>>,
+}
+
+/// Results of transformations of the value at hand.
+#[derive(Default)]
+pub(super) struct Results {
     pub(super) buffers: Vec<Buffer>,
-    /// By node.
+    /// By node; of the value at hand are those that are needed.
     pub(super) forms: Vec<Form>,
     /// Nodes that are needed, a bit each.
     pub(super) wanted: Vec<u64>,
@@ -17,12 +30,6 @@ pub(super) struct Scratch {
     pub(super) changed: Vec<u16>,
     /// What a transformation (by place in memory) made of a form.
     pub(super) known: Vec<(usize, Form, Form)>,
-    /// The value at hand without blanks.
-    pub(super) bare: Vec<u8>,
-    /// The value at hand in lower case.
-    pub(super) lowered: Vec<u8>,
-    /// What was found out about values that come again.
-    pub(super) verdicts: Option<Box<Verdicts>>,
 }
 
 /// A result that differs from every other of the same value.
@@ -65,7 +72,8 @@ pub(super) fn take() -> Box<Scratch> {
 /// Gives it back.
 pub(super) fn put_back(mut scratch: Box<Scratch>) {
     let large = |buffer: &Buffer| buffer.bytes.capacity().max(buffer.lowered.capacity()) > KEPT;
-    if scratch.lowered.capacity().max(scratch.bare.capacity()) > KEPT || scratch.buffers.iter().any(large) {
+    let results = scratch.results.as_ref().map_or(&[][..], |results| &results.buffers);
+    if scratch.lowered.capacity().max(scratch.bare.capacity()) > KEPT || results.iter().any(large) {
         *scratch = Scratch { verdicts: scratch.verdicts.take(), ..Scratch::default() };
     }
     SCRATCH.set(Some(scratch));

@@ -9,11 +9,8 @@ use super::{
     scan::{Scanned, scan},
 };
 use crate::{
-    ir::{
-        insert, next_set,
-        sieve::{Change, Kind, Node, Signs, UPPER, decodes},
-    },
-    vm::scratch::{Buffer, Form, Scratch},
+    ir::sieve::{Change, Kind, Node, Signs, UPPER, decodes},
+    vm::scratch::{Buffer, Form, Results},
 };
 
 /// So many rules are sooner asked one by one what they need.
@@ -55,59 +52,88 @@ impl<const W: usize> Sifter<'_, '_, W> {
         if alive == [0; W] {
             return;
         }
-        let mut scratch = std::mem::take(self.scratch);
-        scratch.forms.clear();
-        scratch.forms.resize(self.mesh.nodes.len(), Form::default());
-        scratch.changed.clear();
-        scratch.known.clear();
-        self.want(&alive, &mut scratch.wanted);
-        let mut used = 0;
-        next(&mut scratch.buffers, &mut used).note(&scanned.hits, shown);
-        let mut from = 0;
-        while let Some(at) = next_set(&scratch.wanted, from) {
-            from = at + 1;
-            let Some(node) = self.mesh.nodes.get(at) else { break };
-            let parent = scratch.forms.get(node.parent).copied().unwrap_or_default();
-            if parent == Form::default() && node.touched.is_some_and(|touched| !shown.show(touched)) {
-                continue;
-            }
-            let form = match node.transformation {
-                _ if parent == Form::NOTHING
-                    || self.comes_to_nothing(kind, node, &scratch.buffers, parent, value.len()) =>
-                {
-                    Form::NOTHING
-                }
-                None => parent,
-                Some(transformation) => {
-                    self.form(node.change, transformation, parent, value, &mut scratch, &mut used)
-                }
-            };
-            if form != Form::default()
-                && let Some(place) = scratch.forms.get_mut(at)
-            {
-                *place = form;
-                if form != Form::NOTHING {
-                    scratch.changed.extend(u16::try_from(at));
-                }
-            }
-        }
-        self.as_it_came(place, value, &alive, scanned, &scratch.forms);
-        let changed = std::mem::take(&mut scratch.changed);
+        let mut results = self.scratch.results.take().unwrap_or_default();
+        self.make(kind, value, &alive, scanned, &mut results);
+        self.as_it_came(place, value, &alive, scanned, &results.forms);
+        let changed = std::mem::take(&mut results.changed);
         for &at in &changed {
-            self.as_changed(place, value, &alive, usize::from(at), &mut scratch);
+            self.as_changed(place, value, &alive, usize::from(at), &mut results);
         }
-        scratch.changed = changed;
-        *self.scratch = scratch;
+        results.changed = changed;
+        self.scratch.results = Some(results);
     }
 
-    /// Nodes that rules need.
+    /// Makes the forms that rules see.
+    fn make(
+        &self,
+        kind: &Kind<W>,
+        value: &[u8],
+        rules: &Rules<W>,
+        scanned: &Scanned<W>,
+        results: &mut Results,
+    ) {
+        let nodes = &self.mesh.nodes;
+        if results.forms.len() < nodes.len() {
+            results.forms.resize(nodes.len(), Form::default());
+        }
+        results.changed.clear();
+        results.known.clear();
+        self.want(rules, &mut results.wanted);
+        let mut used = 0;
+        next(&mut results.buffers, &mut used).note(&scanned.hits, scanned.signs);
+        for word in 0..results.wanted.len() {
+            let mut left = results.wanted.get(word).copied().unwrap_or_default();
+            while left != 0 {
+                let at = word * 64 + left.trailing_zeros() as usize;
+                left &= left - 1;
+                let form = self.form_at(at, kind, value, scanned.signs, results, &mut used);
+                if let Some(place) = results.forms.get_mut(at) {
+                    *place = form;
+                }
+                if form != Form::default() && form != Form::NOTHING {
+                    results.changed.extend(u16::try_from(at));
+                }
+            }
+        }
+    }
+
+    /// What a node makes of what its parent made. Parents are wanted too, and stand in front.
+    #[inline]
+    fn form_at(
+        &self,
+        at: usize,
+        kind: &Kind<W>,
+        value: &[u8],
+        shown: Signs,
+        results: &mut Results,
+        used: &mut usize,
+    ) -> Form {
+        let Some(node) = self.mesh.nodes.get(at) else { return Form::default() };
+        let parent = results.forms.get(node.parent).copied().unwrap_or_default();
+        if parent == Form::default() && node.touched.is_some_and(|touched| !shown.show(touched)) {
+            return parent;
+        }
+        if parent == Form::NOTHING || self.comes_to_nothing(kind, node, &results.buffers, parent, value.len())
+        {
+            return Form::NOTHING;
+        }
+        match node.transformation {
+            None => parent,
+            Some(transformation) => self.form(node.change, transformation, parent, value, results, used),
+        }
+    }
+
+    /// Nodes that rules need, and the first.
     fn want(&self, rules: &Rules<W>, wanted: &mut Vec<u64>) {
         wanted.clear();
         wanted.resize(self.mesh.nodes.len().div_ceil(64), 0);
+        if let Some(first) = wanted.first_mut() {
+            *first = 1;
+        }
         let mut rules = *rules;
         while let Some(bit) = pop(&mut rules) {
             let path = self.mesh.rules.get(bit).map_or(&[][..], |sifted| &sifted.path);
-            path.iter().for_each(|at| insert(wanted, *at));
+            wanted.iter_mut().zip(path).for_each(|(wanted, path)| *wanted |= path);
         }
     }
 
@@ -161,12 +187,12 @@ impl<const W: usize> Sifter<'_, '_, W> {
         value: &[u8],
         alive: &Rules<W>,
         at: usize,
-        scratch: &mut Scratch,
+        results: &mut Results,
     ) {
         let Some(node) = self.mesh.nodes.get(at) else { return };
         let rules = both(&both(alive, &node.rules), &self.asleep);
-        let form = scratch.forms.get(at).copied().unwrap_or_default();
-        let Some(buffer) = scratch.buffers.get_mut(usize::from(form.buffer)) else { return };
+        let form = results.forms.get(at).copied().unwrap_or_default();
+        let Some(buffer) = results.buffers.get_mut(usize::from(form.buffer)) else { return };
         if rules == [0; W] {
             return;
         }
@@ -198,11 +224,11 @@ impl<const W: usize> Sifter<'_, '_, W> {
         transformation: &'static Transformation,
         parent: Form,
         value: &[u8],
-        scratch: &mut Scratch,
+        results: &mut Results,
         used: &mut usize,
     ) -> Form {
         let signs =
-            scratch.buffers.get(usize::from(parent.buffer)).map_or(Signs::default(), |buffer| buffer.signs);
+            results.buffers.get(usize::from(parent.buffer)).map_or(Signs::default(), |buffer| buffer.signs);
         let lowered = Form { lowered: parent.lowered || signs.classes & UPPER != 0, ..parent };
         match change {
             Change::If(touched) if !signs.show_folded(touched) => return parent,
@@ -211,12 +237,12 @@ impl<const W: usize> Sifter<'_, '_, W> {
             Change::If(_) | Change::LowerCaseAnd(_) | Change::Decodes(_) | Change::Any => {}
         }
         let place = std::ptr::from_ref(transformation).addr();
-        let known = scratch.known.iter().find(|(known, from, _)| *known == place && *from == parent);
+        let known = results.known.iter().find(|(known, from, _)| *known == place && *from == parent);
         if let Some((_, _, form)) = known {
             return *form;
         }
-        let form = self.made(transformation, parent, value, &mut scratch.buffers, used);
-        scratch.known.push((place, parent, form));
+        let form = self.made(transformation, parent, value, &mut results.buffers, used);
+        results.known.push((place, parent, form));
         form
     }
 

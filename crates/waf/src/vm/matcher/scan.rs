@@ -22,17 +22,24 @@ impl<const W: usize> Scanned<W> {
     }
 }
 
-const CLASS_OF: [u8; 256] = {
-    let mut table = [0; 256];
+/// Where the rows of a pair of bytes stand in the table of a mesh: the part of it that a byte decides as the first, and as the second.
+struct Place {
+    first: u32,
+    second: u32,
+}
+
+static PLACES: [Place; 256] = {
+    let mut table = [const { Place { first: 0, second: 0 } }; 256];
     let mut byte = 0;
     while byte < 256 {
-        table[byte] = class(byte as u8);
+        let class = class(byte as u8) as u32;
+        table[byte] = Place { first: class * CLASSES as u32, second: class };
         byte += 1;
     }
     table
 };
 
-const MASK_OF: [u64; 256] = {
+static MASK_OF: [u64; 256] = {
     let mut table = [0; 256];
     let mut byte = 0;
     while byte < 256 {
@@ -43,20 +50,34 @@ const MASK_OF: [u64; 256] = {
     table
 };
 
+/// Bytes that are gone over in one step of the loop.
+const STEP: usize = 4;
+
 /// The pass over a value.
 pub(crate) fn scan<const W: usize>(mesh: &Mesh<W>, value: &[u8]) -> Scanned<W> {
+    pass(mesh, value)
+}
+
+/// The same in the place where it is called for nearly every value, most of which are short.
+#[inline(always)]
+pub(super) fn pass<const W: usize>(mesh: &Mesh<W>, value: &[u8]) -> Scanned<W> {
     let table: &[Row<W>; PAIRS] = &mesh.table;
     let mut held = mesh.absent;
     let mut classes = 0;
-    let mut previous = usize::from(EDGE);
-    for &byte in value {
-        let class = usize::from(CLASS_OF[usize::from(byte)]);
+    let mut before = u32::from(EDGE) * CLASSES as u32;
+    let mut step = |byte: u8| {
+        let place = &PLACES[usize::from(byte)];
         classes |= MASK_OF[usize::from(byte)];
-        // Both are below 64: the place is in the table.
-        take(&mut held, &table[(previous * CLASSES + class) % PAIRS]);
-        previous = class;
+        // Both parts are of classes below 64: the place is in the table.
+        take(&mut held, &table[(before | place.second) as usize % PAIRS]);
+        before = place.first;
+    };
+    let (steps, rest) = value.as_chunks::<STEP>();
+    for bytes in steps {
+        bytes.iter().for_each(|byte| step(*byte));
     }
-    take(&mut held, &table[(previous * CLASSES + usize::from(EDGE)) % PAIRS]);
+    rest.iter().for_each(|byte| step(*byte));
+    take(&mut held, &table[(before | u32::from(EDGE)) as usize % PAIRS]);
     let Row([first, second]) = &held;
     let pairs = u16::try_from(first[W - 1] >> SIGN_SHIFT).unwrap_or(u16::MAX);
     Scanned { hits: both(first, second), signs: Signs { classes, pairs }, held }
