@@ -18,6 +18,7 @@ mod schedule;
 mod select;
 mod settings;
 mod sift;
+mod sought;
 mod switches;
 mod targets;
 mod transform_plan;
@@ -84,6 +85,8 @@ pub(crate) fn compile(
     program.facts.rules = program.rules.len();
     program.facts.links = program.rules.iter().map(|rule| rule.links.len().saturating_sub(1)).sum();
     program.facts.signatures = settings::signatures(&sorted.settings);
+    // Drafts hold every action as it was written: not needed beside the plan.
+    drop(sorted);
     let diagnostics = compiler.diagnostics;
     if diagnostics.iter().any(Diagnostic::is_error) {
         return Compiled { program: None, diagnostics };

@@ -6,6 +6,9 @@
 //!
 //! Where a round of a repeat can be empty, as in `(|a)*b`, the text found may be another than PCRE's; whether there is a match is the same.
 //!
+//! Most patterns of a rule set are never asked: the sieve tells sooner that they do not match. So automata are built when they are first
+//! asked, and what could be refused then is built at once.
+//!
 //! Invariants: bytes, never characters; a pattern is accepted with PCRE's meaning or refused; no search runs without a bound.
 
 mod backtrack;
@@ -15,7 +18,7 @@ mod linear;
 mod parse;
 mod tree;
 
-use std::{fmt, ops::Range};
+use std::{fmt, ops::Range, sync::OnceLock};
 
 use regex_automata::{
     Input,
@@ -52,9 +55,10 @@ enum Engine {
     /// `^.*$`: is found in every input, from its beginning to its end.
     Whole,
     Linear {
-        regex: meta::Regex,
-        /// Says quickly whether it is found; for short patterns.
-        quick: Option<Box<dense::DFA<Vec<u32>>>>,
+        /// Built when it is first asked, unless it had to be seen whether it keeps within its limit.
+        regex: OnceLock<Option<meta::Regex>>,
+        /// Says quickly whether it is found; for short patterns that stay. Built when it is first asked.
+        quick: Option<OnceLock<Option<Box<Quick>>>>,
     },
     Backtracking {
         /// Matches wherever `exact` may, in linear time.
@@ -62,6 +66,9 @@ enum Engine {
         exact: Box<fancy_regex::Regex>,
     },
 }
+
+/// A whole automaton of a short pattern.
+type Quick = dense::DFA<Vec<u32>>;
 
 /// A search took [`MAX_STEPS`] without a result: `MSC_PCRE_LIMITS_EXCEEDED`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -102,10 +109,8 @@ impl Pattern {
     /// and [`MAX_AUTOMATON`].
     pub fn compile(source: &[u8], dialect: Dialect) -> Result<Self, PatternError> {
         let mut pattern = Self::compile_within(source, dialect, MAX_SOURCE, MAX_AUTOMATON)?;
-        if let Engine::Linear { quick, .. } = &mut pattern.engine
-            && source.len() <= linear::LONGEST_QUICK
-        {
-            *quick = parse::parse(source, dialect).ok().and_then(|node| linear::quick(&node)).map(Box::new);
+        if let Engine::Linear { quick, .. } = &mut pattern.engine {
+            *quick = (source.len() <= linear::LONGEST_QUICK).then(OnceLock::new);
         }
         Ok(pattern)
     }
@@ -131,7 +136,12 @@ impl Pattern {
             let superset = linear::build(&node, largest)?;
             Engine::Backtracking { superset, exact: Box::new(backtrack::build(&node, largest)?) }
         } else {
-            Engine::Linear { regex: linear::build(&node, largest)?, quick: None }
+            let regex = if linear::at_most(&node) <= largest {
+                OnceLock::new()
+            } else {
+                OnceLock::from(Some(linear::build(&node, largest)?))
+            };
+            Engine::Linear { regex, quick: None }
         };
         Ok(Self { source: source.into(), dialect, engine })
     }
@@ -142,9 +152,23 @@ impl Pattern {
         &self.source
     }
 
+    fn node(&self) -> Option<tree::Node> {
+        parse::parse(&self.source, self.dialect).ok()
+    }
+
+    /// The automaton of a linear pattern. One that is not built yet takes at most [`MAX_AUTOMATON`]; were it otherwise, a search would fail
+    /// closed.
+    fn automaton<'a>(
+        &self,
+        built: &'a OnceLock<Option<meta::Regex>>,
+    ) -> Result<&'a meta::Regex, StepsExceeded> {
+        let build = || linear::build(&self.node()?, MAX_AUTOMATON).ok();
+        built.get_or_init(build).as_ref().ok_or(StepsExceeded)
+    }
+
     /// The pattern as an expression that is found in every input it matches; in no other unless it backtracks.
     pub(crate) fn superset(&self) -> Option<regex_syntax::hir::Hir> {
-        parse::parse(&self.source, self.dialect).ok().map(|node| linear::lower(&node))
+        self.node().map(|node| linear::lower(&node))
     }
 
     /// Whether searches may backtrack and so may end in [`StepsExceeded`].
@@ -153,12 +177,14 @@ impl Pattern {
         matches!(self.engine, Engine::Backtracking { .. })
     }
 
-    /// Bytes of its automata, caches that searches fill not counted.
+    /// Bytes of its automata as far as they are built, caches that searches fill not counted.
     pub(crate) fn memory(&self) -> usize {
         let automata = match &self.engine {
             Engine::Whole => 0,
             Engine::Linear { regex, quick } => {
-                regex.memory_usage() + quick.as_ref().map_or(0, |quick| quick.memory_usage())
+                let regex = regex.get().and_then(Option::as_ref).map_or(0, meta::Regex::memory_usage);
+                let quick = quick.as_ref().and_then(|quick| quick.get()?.as_ref());
+                regex + quick.map_or(0, |quick| quick.memory_usage())
             }
             Engine::Backtracking { superset, .. } => superset.memory_usage(),
         };
@@ -172,7 +198,7 @@ impl Pattern {
     pub fn is_match(&self, input: &[u8]) -> Result<bool, StepsExceeded> {
         match (self.is_match_quick(input), &self.engine) {
             (Some(is_match), _) => Ok(is_match),
-            (None, Engine::Linear { regex, .. }) => Ok(regex.is_match(input)),
+            (None, Engine::Linear { regex, .. }) => Ok(self.automaton(regex)?.is_match(input)),
             (None, _) => Ok(self.find_at(input, 0)?.is_some()),
         }
     }
@@ -183,6 +209,7 @@ impl Pattern {
         match &self.engine {
             Engine::Whole => Some(true),
             Engine::Linear { quick: Some(quick), .. } => {
+                let quick = quick.get_or_init(|| linear::quick(&self.node()?).map(Box::new)).as_ref()?;
                 quick.try_search_fwd(&Input::new(input).earliest(true)).ok().map(|found| found.is_some())
             }
             Engine::Linear { .. } | Engine::Backtracking { .. } => None,
@@ -200,7 +227,8 @@ impl Pattern {
         match &self.engine {
             Engine::Whole => Ok((start == 0).then_some(0..input.len())),
             Engine::Linear { regex, .. } => {
-                Ok(regex.find(Input::new(input).range(start..)).map(|found| found.range()))
+                let found = self.automaton(regex)?.find(Input::new(input).range(start..));
+                Ok(found.map(|found| found.range()))
             }
             Engine::Backtracking { superset, exact } => {
                 let Some(candidate) = superset.find(Input::new(input).range(start..)) else {
@@ -222,7 +250,9 @@ impl Pattern {
         }
         match &self.engine {
             Engine::Whole => Ok((start == 0).then(|| vec![Some(0..input.len())])),
-            Engine::Linear { regex, .. } => Ok(linear_groups(regex, &Input::new(input).range(start..))),
+            Engine::Linear { regex, .. } => {
+                Ok(linear_groups(self.automaton(regex)?, &Input::new(input).range(start..)))
+            }
             Engine::Backtracking { superset, exact } => {
                 let Some(candidate) = superset.find(Input::new(input).range(start..)) else {
                     return Ok(None);

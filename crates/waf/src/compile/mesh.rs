@@ -2,14 +2,13 @@
 
 use std::borrow::Cow;
 
-use regex_syntax::hir::Hir;
-
 use super::{
     kinds::sources,
     literals,
-    prefilter::{Clause, best, needs},
+    prefilter::Clause,
     profile::Profile,
     sift::{Automata, Origin, Wanted},
+    sought::Sought,
     transform_plan::{Tree, change},
 };
 use crate::{
@@ -20,7 +19,6 @@ use crate::{
             CLASSES, Change, Mesh, NEEDS, Node, PAIRS, Row, SIGN_SHIFT, SIGNS, Sifted, Signs, UPPER, class,
         },
     },
-    operators::Superset,
     variables::Meaning,
 };
 
@@ -257,26 +255,27 @@ fn add_rule<const W: usize>(
     let link = wanted.link();
     let test = link.test.as_ref();
     let negated = test.is_some_and(|test| test.negated);
-    let mut superset = test.filter(|test| test.argument.is_none()).and_then(|test| test.operate.superset());
     let phrases = phrases_of(link);
-    if !phrases.is_empty() {
-        superset =
-            Some(Superset { hir: Superset::phrases(phrases.iter().map(|phrase| &**phrase)), exact: false });
-    }
+    let superset = test
+        .filter(|test| phrases.is_empty() && test.argument.is_none())
+        .and_then(|test| test.operate.superset());
+    let automata = superset.as_ref().map(|superset| automata.of(wanted, superset)).unwrap_or_default();
+    let all = if phrases.is_empty() {
+        superset.map(|superset| Sought::Expression(superset.hir))
+    } else {
+        Some(Sought::phrases(phrases))
+    };
     // A negated operator matches what its expression is not found in: there is nothing to look for, but phrases, of which none is wanted.
-    let sought: Option<&Hir> = superset.as_ref().filter(|_| !negated).map(|superset| &superset.hir);
+    let sought = all.as_ref().filter(|_| !negated);
     let kept = !phrases.is_empty() && phrases.iter().all(|phrase| is_kept(phrase));
-    let clauses = superset
-        .as_ref()
-        .filter(|_| !negated || kept)
-        .map_or([None, None], |superset| best(&superset.hir, profile));
+    let clauses =
+        all.as_ref().filter(|_| !negated || kept).map_or([None, None], |sought| sought.clauses(profile));
     for (clause, (at, absent)) in clauses.iter().zip(absent.0.iter_mut().enumerate()) {
         match clause {
             None => set(absent, bit),
             Some(clause) => enter(table, clause, at, bit),
         }
     }
-    let automata = superset.as_ref().map(|superset| automata.of(wanted, superset)).unwrap_or_default();
     Sifted {
         rule: wanted.id,
         link: wanted.link,
@@ -285,17 +284,15 @@ fn add_rule<const W: usize>(
         part: wanted.part,
         nodes: Vec::new(),
         path: Vec::new(),
-        shortest: sought.and_then(|hir| hir.properties().minimum_len()).unwrap_or(0),
-        needs: sought.map_or([0; NEEDS], |hir| needs(hir, profile)),
+        shortest: sought.map_or(0, Sought::shortest),
+        needs: sought.map_or([0; NEEDS], |sought| sought.needs(profile)),
         negated,
         argument: wanted.argument.clone(),
         spares: Vec::new(),
         echo: wanted.echo.clone(),
         automaton: automata.exact,
         rough: automata.rough.filter(|_| !negated),
-        mark: sought
-            .filter(|_| wanted.echo.is_none())
-            .and_then(|hir| literals::mark(hir, &link.transformations)),
+        mark: sought.filter(|_| wanted.echo.is_none()).and_then(|sought| sought.mark(&link.transformations)),
     }
 }
 

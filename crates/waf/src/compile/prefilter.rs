@@ -5,6 +5,8 @@
 //! a match. Invariant: in every value in which the expression is found, each clause has a pair that occurs, the edges of the value
 //! counting as neighbours of its first and last byte.
 
+use std::borrow::Borrow;
+
 use regex_syntax::hir::{Class, ClassBytes, Hir, HirKind, Look, Repetition};
 
 use super::profile::Profile;
@@ -17,6 +19,8 @@ const AT_EDGE: Set = 1 << EDGE;
 
 /// Clauses that are kept while an expression is taken apart.
 const KEPT: usize = 12;
+/// Unions of clauses of all branches that are tried.
+const CHOICES: usize = 4;
 /// Clauses with more occurrences than that in an ordinary value tell nothing.
 const TOO_COMMON: f64 = 3.0;
 
@@ -73,11 +77,26 @@ pub(super) fn pairs(value: &[u8]) -> impl Iterator<Item = (u8, u8)> {
 
 /// The best two clauses of an expression; none if it has none that tell anything.
 pub(super) fn best(hir: &Hir, profile: &Profile) -> [Option<Clause>; 2] {
-    let mut all = required(hir, EVERYTHING, EVERYTHING, profile);
+    let all = required(hir, EVERYTHING, EVERYTHING, profile);
     if all.is_empty() {
         // Many values hold what it needs, but not all: most are short.
         let [rarest, ..] = needs(hir, profile);
         return [(rarest != 0).then(|| Clause::of_class(rarest, profile)), None];
+    }
+    two(all, profile)
+}
+
+/// The same of expressions of which one is to be found. They are looked at one after the other: all at once may take much room.
+pub(super) fn best_of_any(hirs: impl Iterator<Item = Hir>, profile: &Profile) -> [Option<Clause>; 2] {
+    let mut found = Vec::new();
+    either(hirs, EVERYTHING, EVERYTHING, profile, &mut found);
+    two(cheapest(found), profile)
+}
+
+/// The first of some clauses, and which of the others is best beside it.
+fn two(mut all: Vec<Clause>, profile: &Profile) -> [Option<Clause>; 2] {
+    if all.is_empty() {
+        return [None, None];
     }
     let first = all.remove(0);
     // The second is to hold where the first does not sift.
@@ -93,7 +112,15 @@ pub(super) fn best(hir: &Hir, profile: &Profile) -> [Option<Clause>; 2] {
 /// Sets of classes, of each of which one occurs wherever the expression is found: those that fewest ordinary values hold; no bits where
 /// there are fewer.
 pub(super) fn needs(hir: &Hir, profile: &Profile) -> [Set; NEEDS] {
-    let mut all = needed(hir, profile);
+    rarest(needed(hir, profile), profile)
+}
+
+/// The same of expressions of which one is to be found.
+pub(super) fn needs_of_any(hirs: impl Iterator<Item = Hir>, profile: &Profile) -> [Set; NEEDS] {
+    rarest(fewest(needed_of_any(hirs, profile), profile), profile)
+}
+
+fn rarest(mut all: Vec<Set>, profile: &Profile) -> [Set; NEEDS] {
     let mut best = [0; NEEDS];
     for at in 0..NEEDS {
         let chosen: Vec<Set> = best.iter().copied().take(at).collect();
@@ -112,7 +139,7 @@ pub(super) fn needs(hir: &Hir, profile: &Profile) -> [Set; NEEDS] {
 }
 
 fn needed(hir: &Hir, profile: &Profile) -> Vec<Set> {
-    let mut sets = match hir.kind() {
+    let sets = match hir.kind() {
         HirKind::Empty | HirKind::Look(_) | HirKind::Class(Class::Unicode(_)) => Vec::new(),
         HirKind::Literal(literal) => literal.0.iter().map(|byte| 1 << class(*byte)).collect(),
         HirKind::Class(Class::Bytes(bytes)) => vec![set(bytes)],
@@ -120,17 +147,23 @@ fn needed(hir: &Hir, profile: &Profile) -> Vec<Set> {
         HirKind::Repetition(repetition) if repetition.min == 0 => Vec::new(),
         HirKind::Repetition(repetition) => needed(&repetition.sub, profile),
         HirKind::Concat(items) => items.iter().flat_map(|item| needed(item, profile)).collect(),
-        HirKind::Alternation(branches) => {
-            let each: Vec<Vec<Set>> = branches.iter().map(|branch| needed(branch, profile)).collect();
-            // Of every branch one set; their union holds whichever branch is found.
-            let of = |choice: usize| {
-                each.iter().try_fold(0, |all, sets| Some(all | sets.get(choice).or(sets.last())?))
-            };
-            (0..2 * NEEDS).filter_map(of).collect()
-        }
+        HirKind::Alternation(branches) => needed_of_any(branches.iter(), profile),
     };
-    sets.sort_by_key(|set| (profile.holders(&[*set]), *set));
+    fewest(sets, profile)
+}
+
+/// Of every branch one set; their union holds whichever branch is found.
+fn needed_of_any<H: Borrow<Hir>>(branches: impl Iterator<Item = H>, profile: &Profile) -> Vec<Set> {
+    let each: Vec<Vec<Set>> = branches.map(|branch| needed(branch.borrow(), profile)).collect();
+    let of =
+        |choice: usize| each.iter().try_fold(0, |all, sets| Some(all | sets.get(choice).or(sets.last())?));
+    (0..2 * NEEDS).filter_map(of).collect()
+}
+
+fn fewest(mut sets: Vec<Set>, profile: &Profile) -> Vec<Set> {
+    sets.sort_unstable();
     sets.dedup();
+    sets.sort_by_cached_key(|set| (profile.holders(&[*set]), *set));
     sets.truncate(4 * NEEDS);
     sets
 }
@@ -219,8 +252,12 @@ fn required(hir: &Hir, before: Set, after: Set, profile: &Profile) -> Vec<Clause
         HirKind::Capture(capture) => return required(&capture.sub, before, after, profile),
         HirKind::Repetition(repetition) => repeated(repetition, before, after, profile, &mut found),
         HirKind::Concat(items) => joined(items, before, after, profile, &mut found),
-        HirKind::Alternation(branches) => either(branches, before, after, profile, &mut found),
+        HirKind::Alternation(branches) => either(branches.iter(), before, after, profile, &mut found),
     }
+    cheapest(found)
+}
+
+fn cheapest(mut found: Vec<Clause>) -> Vec<Clause> {
     found.sort_by(|one, other| one.cost.total_cmp(&other.cost));
     found.dedup();
     found.truncate(KEPT);
@@ -348,29 +385,27 @@ fn joined(items: &[Hir], before: Set, after: Set, profile: &Profile, found: &mut
 }
 
 /// Of every branch one clause; their union holds whichever branch is found.
-fn either(branches: &[Hir], before: Set, after: Set, profile: &Profile, found: &mut Vec<Clause>) {
-    let mut each = Vec::with_capacity(branches.len());
+fn either<H: Borrow<Hir>>(
+    branches: impl Iterator<Item = H>,
+    before: Set,
+    after: Set,
+    profile: &Profile,
+    found: &mut Vec<Clause>,
+) {
+    let mut unions = vec![Box::new([0; CLASSES]); CHOICES];
     for branch in branches {
+        let branch = branch.borrow();
         if Shape::of(branch).nullable {
             return;
         }
         let clauses = required(branch, before, after, profile);
-        if clauses.is_empty() {
-            return;
+        let Some(last) = clauses.last() else { return };
+        for (choice, union) in unions.iter_mut().enumerate() {
+            let clause = clauses.get(choice).unwrap_or(last);
+            union.iter_mut().zip(clause.follow.iter()).for_each(|(row, more)| *row |= more);
         }
-        each.push(clauses);
     }
-    for choice in 0..4 {
-        let mut union = Box::new([0; CLASSES]);
-        for clauses in &each {
-            if let Some(clause) = clauses.get(choice.min(clauses.len() - 1)) {
-                for (row, more) in union.iter_mut().zip(clause.follow.iter()) {
-                    *row |= more;
-                }
-            }
-        }
-        found.extend(Clause::costed(union, profile));
-    }
+    found.extend(unions.into_iter().filter_map(|union| Clause::costed(union, profile)));
 }
 
 #[cfg(test)]

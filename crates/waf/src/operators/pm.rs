@@ -8,17 +8,21 @@
 //!
 //! Example: `SecRule REQUEST_HEADERS:User-Agent "@pm nikto sqlmap" "id:1,deny"`
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
+use std::sync::OnceLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError, Input, MatchKind};
 
 use super::{Found, Operate, Refusal, Resources, written::Written};
 use crate::ir::phrases;
 
+/// The sieve has the phrases too, and tells of nearly every value that none of them occurs: what searches here is built when it is first
+/// asked.
 #[derive(Debug)]
 struct Phrases {
-    automaton: AhoCorasick,
     phrases: Vec<Box<[u8]>>,
+    automaton: OnceLock<Option<AhoCorasick>>,
     /// Says quickly that none occurs, when all are long enough for it.
-    long: Option<phrases::Phrases<1>>,
+    long: Option<OnceLock<phrases::Phrases<1>>>,
 }
 
 pub(super) fn build(written: &Written<'_>, _: &Resources<'_>) -> Result<Box<dyn Operate>, Refusal> {
@@ -27,29 +31,48 @@ pub(super) fn build(written: &Written<'_>, _: &Resources<'_>) -> Result<Box<dyn 
     search_for(text.split(u8::is_ascii_whitespace).filter(|phrase| !phrase.is_empty()))
 }
 
+/// Bytes of phrases whose automaton is small enough for certain: at most 257 numbers for each of them, of 2^31.
+const CERTAINLY_FIT: usize = 1 << 22;
+
 /// An operator that finds any of `phrases`.
 pub(super) fn search_for<'a>(phrases: impl Iterator<Item = &'a [u8]>) -> Result<Box<dyn Operate>, Refusal> {
-    let phrases: Vec<&[u8]> = phrases.collect();
+    let phrases: Vec<Box<[u8]>> = phrases.map(Box::from).collect();
     if phrases.is_empty() {
         return Err(Refusal::new(
             "no phrase to search for",
             "an operator that never matches is written @noMatch",
         ));
     }
-    // A full DFA of all phrases of CRS 4 takes 20 MiB and runs out of the cache; this form takes less than one.
-    let automaton = AhoCorasick::builder()
+    let bytes: usize = phrases.iter().map(|phrase| phrase.len()).sum();
+    let automaton = if bytes <= CERTAINLY_FIT {
+        OnceLock::new()
+    } else {
+        let built = automaton(&phrases)
+            .map_err(|error| Refusal { message: format!("too many phrases: {error}"), help: None })?;
+        OnceLock::from(Some(built))
+    };
+    let long = phrases.iter().all(|phrase| phrases::is_kept(phrase)).then(OnceLock::new);
+    Ok(Box::new(Phrases { phrases, automaton, long }))
+}
+
+/// A full DFA of all phrases of CRS 4 takes 20 MiB and runs out of the cache; this form takes less than one.
+fn automaton(phrases: &[Box<[u8]>]) -> Result<AhoCorasick, BuildError> {
+    AhoCorasick::builder()
         .ascii_case_insensitive(true)
         .match_kind(MatchKind::Standard)
         .kind(Some(AhoCorasickKind::ContiguousNFA))
-        .build(&phrases)
-        .map_err(|error| Refusal { message: format!("too many phrases: {error}"), help: None })?;
-    let numbered: Vec<(usize, &[u8])> = phrases.iter().map(|phrase| (0, *phrase)).collect();
-    let long = phrases
-        .iter()
-        .all(|phrase| phrases::is_kept(phrase))
-        .then(|| phrases::Phrases::new(&numbered, phrases::rarity));
-    let phrases = phrases.into_iter().map(Box::from).collect();
-    Ok(Box::new(Phrases { automaton, phrases, long }))
+        .build(phrases)
+}
+
+impl Phrases {
+    fn occurs(&self, input: &[u8]) -> bool {
+        let Some(long) = &self.long else { return true };
+        let index = || {
+            let numbered: Vec<(usize, &[u8])> = self.phrases.iter().map(|phrase| (0, &**phrase)).collect();
+            phrases::Phrases::new(&numbered, phrases::rarity)
+        };
+        long.get_or_init(index).find(input) != [0]
+    }
 }
 
 impl Operate for Phrases {
@@ -63,15 +86,19 @@ impl Operate for Phrases {
 
     fn memory(&self) -> usize {
         let texts: usize = self.phrases.iter().map(|phrase| phrase.len() + size_of::<Box<[u8]>>()).sum();
-        let long = self.long.as_ref().map_or(0, phrases::Phrases::memory);
-        self.automaton.memory_usage() + texts + long
+        let long = self.long.as_ref().and_then(OnceLock::get).map_or(0, phrases::Phrases::memory);
+        let automaton = self.automaton.get().and_then(Option::as_ref).map_or(0, AhoCorasick::memory_usage);
+        automaton + texts + long
     }
 
     fn evaluate(&self, input: &[u8], _: Option<&[u8]>, wants_captures: bool, found: &mut Found) -> bool {
-        if self.long.as_ref().is_some_and(|long| long.find(input) == [0]) {
+        if !self.occurs(input) {
             return false;
         }
-        let Some(hit) = self.automaton.find(Input::new(input)) else { return false };
+        let automaton = self.automaton.get_or_init(|| automaton(&self.phrases).ok());
+        // There is one: it was tried when rules were compiled, or is small enough.
+        let Some(automaton) = automaton else { return found.limit_exceeded(input) };
+        let Some(hit) = automaton.find(Input::new(input)) else { return false };
         found.at(&hit.range());
         if wants_captures {
             found.capture(&hit.range());

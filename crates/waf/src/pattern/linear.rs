@@ -49,6 +49,36 @@ pub(super) fn quick(node: &Node) -> Option<dense::DFA<Vec<u32>>> {
     dense::Builder::new().configure(config).build_from_nfa(&nfa).ok()
 }
 
+/// Bytes that the automaton of a node takes at most while it is built. What takes no more than a limit allows cannot exceed it.
+pub(super) fn at_most(node: &Node) -> usize {
+    // An automaton has some more of them that no node stands for.
+    states(node).saturating_add(8 * STATE)
+}
+
+/// Room of some states of an automaton that is being built: rather too much than too little.
+const STATE: usize = 128;
+/// The same of a range of bytes.
+const RANGE: usize = 8;
+
+fn states(node: &Node) -> usize {
+    let all = |nodes: &[Node]| nodes.iter().map(states).fold(STATE, usize::saturating_add);
+    match node {
+        Node::Empty | Node::Byte(_) | Node::Anchor(_) => STATE,
+        Node::Class(set) => STATE + RANGE * set.ranges().len(),
+        Node::Concat(nodes) => all(nodes),
+        // Each branch may begin with a condition that always holds.
+        Node::Alternation(nodes) => all(nodes).saturating_add(2 * STATE * nodes.len()),
+        Node::Repeat { node, min, max, .. } => {
+            let rounds = usize::try_from(max.unwrap_or(*min)).unwrap_or(usize::MAX).max(1);
+            states(node).saturating_add(STATE).saturating_mul(rounds).saturating_add(STATE)
+        }
+        Node::Capture(_, node) | Node::Atomic(node) | Node::Look { node, .. } => {
+            states(node).saturating_add(STATE)
+        }
+        Node::BackReference { .. } => 2 * STATE,
+    }
+}
+
 pub(super) fn build(node: &Node, largest: usize) -> Result<meta::Regex, PatternError> {
     let config = meta::Config::new().utf8_empty(false).nfa_size_limit(Some(largest));
     meta::Regex::builder().configure(config).build_from_hir(&lower(node)).map_err(|error| {

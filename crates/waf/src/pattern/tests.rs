@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Dialect, MAX_STEPS, Pattern, StepsExceeded};
+use super::{Dialect, MAX_STEPS, Pattern, StepsExceeded, backtrack, linear, parse};
 
 const SINGLE: Dialect = Dialect { multiline: false, ignore_case: false };
 const MULTI: Dialect = Dialect { multiline: true, ignore_case: false };
@@ -198,6 +198,36 @@ proptest! {
             prop_assert_eq!(pattern.find_at(&input, input.len() + 1), Ok(None));
         }
     }
+
+    /// What is built later than it is accepted must not turn out to be too large then.
+    #[test]
+    fn no_automaton_takes_more_than_was_reckoned(
+        source in "(?:(?:[ab^]|\\$|\\(a\\|bc\\|d\\)|\\(\\?:\\|x\\|yy\\)|\\(a\\+b\\|a\\+c\\)|\\[ac-eg\\]|\\[\\^b\\]|\\(\\(a\\?\\)\\*\\)|\\\\b)[*+?]?(?:\\{[0-3],[4-9]\\})?(?:\\{2,\\})?){1,8}",
+        multiline: bool,
+    ) {
+        if let Ok(node) = parse::parse(source.as_bytes(), Dialect { multiline, ignore_case: false })
+            && !backtrack::needed(&node)
+        {
+            let reckoned = linear::at_most(&node);
+            prop_assert!(linear::build(&node, reckoned).is_ok(), "{} {}", source, reckoned);
+        }
+    }
+}
+
+#[test]
+fn a_pattern_is_refused_before_it_is_asked() {
+    let refused = |pattern: &str, largest| {
+        Pattern::compile_within(pattern.as_bytes(), SINGLE, 100, largest).expect_err(pattern).message
+    };
+    assert_eq!(refused("(?:a{100}){100}", 1 << 16), "pattern whose automaton exceeds 65536 bytes");
+    assert_eq!(
+        refused("(?:[ac]{1000}){1000}", super::MAX_AUTOMATON),
+        "pattern whose automaton exceeds 16777216 bytes"
+    );
+    let pattern = Pattern::compile_within(b"(?:a{100}){10}", SINGLE, 100, 1 << 18).expect("fits");
+    assert!(
+        pattern.is_match(&[b'a'; 1000]).expect("linear") && !pattern.is_match(&[b'a'; 999]).expect("linear")
+    );
 }
 
 #[test]
