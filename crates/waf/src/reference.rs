@@ -3,6 +3,7 @@
 //! Semantics are ModSecurity v3's but where a comment says otherwise.
 
 mod expand;
+mod forms;
 mod phase;
 mod room;
 mod rule;

@@ -5,10 +5,11 @@
 
 use portcullis_transform::{Context, Transformation};
 
+use super::room::Buffers;
 use crate::state::Value;
 
 /// Shortest value whose forms are kept, in bytes.
-pub(super) const LONG: usize = 256;
+const LONG: usize = 256;
 /// Most values whose forms are kept at once.
 const MOST: usize = 8;
 /// Most bytes of all forms together.
@@ -39,14 +40,51 @@ struct Made {
     to: usize,
 }
 
-impl Forms {
-    /// What transformations make of a value, in order.
+/// What a link sees of a value.
+pub(super) enum Form<'a> {
+    AsItCame,
+    /// Until the next one is made.
+    Passing(&'a [u8]),
+    Kept(Value),
+}
+
+impl<'a> Form<'a> {
+    /// What transformations make of a value: in buffers, or kept in `forms` if there is such and the value is long.
     pub(super) fn of(
-        &mut self,
         chain: &[&'static Transformation],
         value: &Value,
         context: &Context<'_>,
-    ) -> Value {
+        forms: Option<&mut Forms>,
+        buffers: &'a mut Buffers,
+    ) -> Self {
+        match forms {
+            _ if chain.is_empty() => Self::AsItCame,
+            Some(forms) if value.len() >= LONG => Self::Kept(forms.of(chain, value, context)),
+            _ => buffers.transform(chain, value, context).map_or(Self::AsItCame, Self::Passing),
+        }
+    }
+
+    pub(super) fn bytes<'b>(&'b self, value: &'b Value) -> &'b [u8] {
+        match self {
+            Self::AsItCame => value,
+            Self::Passing(bytes) => bytes,
+            Self::Kept(value) => value,
+        }
+    }
+
+    pub(super) fn into_value(self, value: &Value) -> Value {
+        match self {
+            // What no transformation changed is shared, not copied.
+            Self::AsItCame => Value::clone(value),
+            Self::Passing(bytes) => Value::from(bytes),
+            Self::Kept(value) => value,
+        }
+    }
+}
+
+impl Forms {
+    /// What transformations make of a value, in order.
+    fn of(&mut self, chain: &[&'static Transformation], value: &Value, context: &Context<'_>) -> Value {
         let is_known = |known: &OfValue| {
             known.forms.first().is_some_and(|own| std::ptr::eq::<[u8]>(own.as_ref(), value.as_ref()))
         };

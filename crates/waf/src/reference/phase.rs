@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::expand;
+use super::{expand, forms::Forms};
 use crate::{
     ir::{Disruption, MarkerId, Rule, Scope, Skip, Step},
     matches::Matches,
@@ -22,6 +22,8 @@ pub(crate) struct Run {
     pub(super) mode: Mode,
     pub(crate) keeps_values: bool,
     pub(crate) matched: Matches,
+    /// What transformations made of values in this phase.
+    pub(super) forms: Forms,
     pub(crate) intervention: Option<Intervention>,
     pub(crate) enforced: bool,
     /// A rule with `auditlog` matched.
@@ -42,6 +44,7 @@ impl Run {
         Self {
             forecast: Planned::take(state.tx.plan().is_some()),
             matched: Matches::of(state.tx.plan().cloned()),
+            forms: Forms::default(),
             state,
             variant: None,
             mode,
@@ -102,6 +105,7 @@ impl Run {
                 self.walk(rules, phase, 0, None);
             }
         }
+        self.forms.clear();
         if phase < 5 && (self.state.tx.overflowed() || self.state.matched.overflowed) {
             // What could not be kept may be what counts: refuse rather than guess.
             return self.refuse(phase, 413);

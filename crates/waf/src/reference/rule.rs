@@ -7,6 +7,7 @@ use portcullis_transform::Context;
 use super::{
     Run,
     expand::{expand, expanded},
+    forms::{Form, Forms},
     room::{self, Buffers, Room},
 };
 use crate::{
@@ -62,7 +63,10 @@ impl Run {
         };
         let mut matched = false;
         for target in &link.targets {
-            search(&self.state, id, link, (test, target), (known, self.wants_groups(link)), room);
+            let wants_groups = self.wants_groups(link);
+            // The plain engine is the measure of the other: it keeps nothing.
+            let forms = self.state.tx.plan().is_some().then_some(&mut self.forms);
+            search(&self.state, id, link, (test, target), (known, wants_groups), forms, room);
             let mut hits = std::mem::take(&mut room.hits);
             for hit in hits.drain(..) {
                 matched |= self.hit(rule, link, (test, target), hit, room);
@@ -248,6 +252,7 @@ fn search(
     link: &Link,
     (test, target): (&Test, &Target),
     (known, wants_groups): (Option<&[Sighting]>, bool),
+    mut forms: Option<&mut Forms>,
     room: &mut Room,
 ) {
     if known.is_some_and(|known| !known.iter().any(|sighting| sighting.reaches(target.variable))) {
@@ -258,22 +263,7 @@ fn search(
     let context = Context { unicode_map: state.program.settings().unicode_map.as_ref() };
     let exclusions = Exclusions::of(&link.exclusions, &state.controls, id, target.variable);
     let weight = test.operate.weight() + transforms(link);
-    let mut found = Found::default();
-    // A value that was sighted matches, but for what came in between: its groups are asked for at once.
-    let mut tell = |seen: &[u8], sighted: bool| {
-        if !sighted && test.operate.matches(seen) == Some(test.negated) {
-            return None;
-        }
-        let with_groups = sighted && wants_groups;
-        let hit = test.operate.evaluate(seen, argument, with_groups, &mut found);
-        if hit != test.negated || found.undecided.is_some() {
-            return Some(Tested { hit, found: std::mem::take(&mut found), with_groups });
-        }
-        if hit {
-            found.clear();
-        }
-        None
-    };
+    let mut question = Question { test, argument, wants_groups, found: Found::default() };
     variables::visit(state, target, &exclusions, &mut |member, value| {
         let sighting =
             known.map(|known| known.iter().find(|sighting| sighting.is_of(member.is_some(), value)));
@@ -296,21 +286,45 @@ fn search(
             let chain = link.transformations.as_slice();
             if behind_a_match
                 || sighting.is_some()
-                || buffers.any_form(chain, value, &context, |form| tell(form, false).is_some())
+                || buffers.any_form(chain, value, &context, |form| question.ask(form, false).is_some())
             {
                 hits.push(Hit { member: member.cloned(), value: Value::clone(value), decided: None });
             }
             return;
         }
-        let form = match link.transformations.as_slice() {
-            [] => None,
-            chain => buffers.transform(chain, value, &context),
-        };
-        if let Some(decided) = tell(form.unwrap_or(value), sighting.is_some()) {
-            let value = form.map_or_else(|| Value::clone(value), Value::from);
+        let form = Form::of(&link.transformations, value, &context, forms.as_deref_mut(), buffers);
+        if let Some(decided) = question.ask(form.bytes(value), sighting.is_some()) {
+            let value = form.into_value(value);
             hits.push(Hit { member: member.cloned(), value, decided: Some(decided) });
         }
     });
+}
+
+/// What the operator of a link is asked of one value after the other.
+struct Question<'a> {
+    test: &'a Test,
+    argument: Option<&'a [u8]>,
+    wants_groups: bool,
+    found: Found,
+}
+
+impl Question<'_> {
+    /// What it says, if that is a match. A value that was sighted matches, but for what came in between: its groups are asked for at once.
+    fn ask(&mut self, seen: &[u8], sighted: bool) -> Option<Tested> {
+        let Self { test, argument, wants_groups, found } = self;
+        if !sighted && test.operate.matches(seen) == Some(test.negated) {
+            return None;
+        }
+        let with_groups = sighted && *wants_groups;
+        let hit = test.operate.evaluate(seen, *argument, with_groups, found);
+        if hit != test.negated || found.undecided.is_some() {
+            return Some(Tested { hit, found: std::mem::take(found), with_groups });
+        }
+        if hit {
+            found.clear();
+        }
+        None
+    }
 }
 
 /// Whether a link matches as things stand; nothing is done about it.
