@@ -35,9 +35,11 @@ impl Automaton {
         } else {
             (Anchored::No, StartKind::Unanchored)
         };
+        // The fewer states, the less of the cache they take from each other: attacks go through many automata.
         let config = dense::Config::new()
             .start_kind(start)
             .accelerate(false)
+            .minimize(true)
             .dfa_size_limit(Some(largest))
             .determinize_size_limit(Some(2 * largest));
         let dfa = dense::Builder::new().configure(config).build_from_nfa(&nfa).ok()?;

@@ -182,6 +182,11 @@ impl<const W: usize> Phrases<W> {
     #[inline(never)]
     fn compare_with(&self, entries: &[Entry], value: &[u8], at: usize, window: u32, found: &mut Rules<W>) {
         for entry in entries {
+            // One of a rule's phrases is enough: what an attacker repeats is not compared again.
+            let word = found.get(usize::from(entry.bit) / 64).copied().unwrap_or_default();
+            if word >> (entry.bit % 64) & 1 == 1 {
+                continue;
+            }
             // A byte in front of a phrase may be any.
             let differs = if entry.offset < 0 { (entry.window ^ window) >> 8 } else { entry.window ^ window };
             if differs != 0 {

@@ -21,7 +21,7 @@ use crate::ir::phrases;
 struct Phrases {
     phrases: Vec<Box<[u8]>>,
     automaton: OnceLock<Option<AhoCorasick>>,
-    /// Says quickly that none occurs, when all are long enough for it.
+    /// Says quickly whether one occurs, when all are long enough for it.
     long: Option<OnceLock<phrases::Phrases<1>>>,
 }
 
@@ -64,20 +64,17 @@ fn automaton(phrases: &[Box<[u8]>]) -> Result<AhoCorasick, BuildError> {
         .build(phrases)
 }
 
-impl Phrases {
-    fn occurs(&self, input: &[u8]) -> bool {
-        let Some(long) = &self.long else { return true };
+impl Operate for Phrases {
+    fn phrases(&self) -> Option<&[Box<[u8]>]> {
+        Some(&self.phrases)
+    }
+
+    fn matches(&self, input: &[u8]) -> Option<bool> {
         let index = || {
             let numbered: Vec<(usize, &[u8])> = self.phrases.iter().map(|phrase| (0, &**phrase)).collect();
             phrases::Phrases::new(&numbered, phrases::rarity)
         };
-        long.get_or_init(index).find(input) != [0]
-    }
-}
-
-impl Operate for Phrases {
-    fn phrases(&self) -> Option<&[Box<[u8]>]> {
-        Some(&self.phrases)
+        Some(self.long.as_ref()?.get_or_init(index).find(input) != [0])
     }
 
     fn weight(&self) -> u32 {
@@ -92,9 +89,6 @@ impl Operate for Phrases {
     }
 
     fn evaluate(&self, input: &[u8], _: Option<&[u8]>, wants_captures: bool, found: &mut Found) -> bool {
-        if !self.occurs(input) {
-            return false;
-        }
         let automaton = self.automaton.get_or_init(|| automaton(&self.phrases).ok());
         // There is one: it was tried when rules were compiled, or is small enough.
         let Some(automaton) = automaton else { return found.limit_exceeded(input) };
