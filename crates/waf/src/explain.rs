@@ -46,7 +46,7 @@ pub struct ExplainedLink {
     pub has_macros: bool,
     /// The pattern of the operator can look around or refer back, so that it may have to backtrack.
     pub backtracks: bool,
-    /// Bytes that the operator keeps in memory: automata, phrases.
+    /// Bytes that the operator keeps in memory: phrases, and automata as far as a value made it build them.
     pub bytes: usize,
     /// Units of work that a byte of a value costs, transformations included.
     pub units_per_byte: u32,

@@ -183,7 +183,7 @@ pub trait Operate: std::fmt::Debug + Send + Sync {
         1
     }
 
-    /// Bytes of its automata and phrases, as far as they are worth counting.
+    /// Bytes of its phrases and of the automata that it has built, as far as they are worth counting.
     fn memory(&self) -> usize {
         0
     }

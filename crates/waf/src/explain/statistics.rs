@@ -65,7 +65,7 @@ pub struct Memory {
     pub automata: usize,
     /// Phrases of the sieves.
     pub phrases: usize,
-    /// Patterns and phrases of operators.
+    /// Patterns and phrases of operators, and their automata as far as they are built: by the first value that needs them.
     pub operators: usize,
 }
 
