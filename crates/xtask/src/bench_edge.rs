@@ -1,8 +1,10 @@
 //! `cargo xtask bench-edge`: what a request costs a proxy on one core, over TLS, connections kept.
 //!
 //! The edge with its rules on and off, nginx with Debian's ModSecurity module and the same rules, and nginx alone, all in front of the
-//! same backend. Each server has the first core for itself, the load and the backend share the second one. What is compared is the CPU
-//! time of the server process for a request: its inverse is what a core can serve, and other work on the machine disturbs it little.
+//! same backend. The servers are on the first core, the load and the backend share the second one. What is compared is the CPU time of the
+//! server process for a request: its inverse is what a core can serve, and other work on the machine disturbs it little. All servers are
+//! there from the beginning, and the load goes round them several times, one after another: a machine that is slow for a while is slow for
+//! all of them, and what counts is the median of the rounds.
 
 pub(crate) mod load;
 pub(crate) mod servers;
@@ -13,7 +15,7 @@ use anyhow::{Context as _, bail};
 use portcullis_peers::corpus::{self, Exchange};
 
 use crate::bench_peers::build::{self, Ground, Kind};
-use load::Measured;
+use load::{Load, Measured};
 use servers::Place;
 
 /// Arguments of the command.
@@ -25,9 +27,12 @@ pub(crate) struct Arguments {
     /// The binary to measure; builds the release binary unless given
     #[arg(long)]
     binary: Option<PathBuf>,
-    /// Seconds of load for each server and request
-    #[arg(long, default_value_t = 8)]
+    /// Seconds of load for each server and request in each round
+    #[arg(long, default_value_t = 2)]
     seconds: u32,
+    /// Times that the load goes round the servers
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
     /// Connections at once
     #[arg(long, default_value_t = 32)]
     connections: u32,
@@ -53,23 +58,40 @@ pub(crate) fn run(workspace: &Path, arguments: &Arguments) -> anyhow::Result<boo
     let _backend = servers::backend(&place)?;
     let exchanges: Vec<Exchange> =
         corpus::exchanges().into_iter().filter(|held| REQUESTS.contains(&held.name)).collect();
-    let mut rows = Vec::new();
-    for (name, start) in servers::ALL {
-        let server = start(&place).with_context(|| name.to_owned())?;
-        let mut row = Vec::new();
-        for exchange in &exchanges {
-            row.push(load::measure(
-                &server,
-                exchange,
-                scratch.path(),
-                arguments.seconds,
-                arguments.connections,
-            )?);
-        }
-        rows.push((*name, row));
+    let mut loads = Vec::new();
+    for exchange in &exchanges {
+        loads.push(Load::new(exchange, scratch.path(), arguments.connections)?);
     }
-    print(&rows, arguments.json)?;
+    print(&measured(&place, &loads, arguments)?, arguments.json)?;
     Ok(true)
+}
+
+/// What each server did, request by request.
+fn measured(
+    place: &Place,
+    loads: &[Load],
+    arguments: &Arguments,
+) -> anyhow::Result<Vec<(&'static str, Vec<Measured>)>> {
+    let mut servers = Vec::new();
+    for (name, start) in servers::ALL {
+        let server = start(place).with_context(|| (*name).to_owned())?;
+        for load in loads {
+            load.warm_up(&server)?;
+        }
+        servers.push((*name, server));
+    }
+    let mut rounds = vec![vec![Vec::new(); loads.len()]; servers.len()];
+    for _ in 0..arguments.rounds {
+        for (at, load) in loads.iter().enumerate() {
+            for ((_, server), row) in servers.iter().zip(&mut rounds) {
+                let measured = load.measure(server, arguments.seconds)?;
+                row.get_mut(at).context("no such request")?.push(measured);
+            }
+        }
+    }
+    let names = servers.iter().map(|(name, _)| *name);
+    let rows = rounds.iter().map(|row| row.iter().map(|rounds| Measured::median(rounds)).collect());
+    Ok(names.zip(rows).collect())
 }
 
 /// Installs what is missing.

@@ -1,4 +1,4 @@
-//! The servers that are compared. Each is one process on the first core.
+//! The servers that are compared. Each is one process on the first core; only one of them has something to do at a time.
 
 use std::{
     fs,
@@ -23,10 +23,10 @@ type Starter = fn(&Place) -> anyhow::Result<Server>;
 pub(super) const ALL: &[(&str, Starter)] = &[
     (OFF, |place| edge(place, "off")),
     (ON, |place| edge(place, "block")),
-    (NGINX, |place| nginx(place, "")),
+    (NGINX, |place| nginx(place, "nginx", "")),
     (MODSECURITY, |place| {
         let rules = format!("modsecurity on; modsecurity_rules_file {};", place.rules.display());
-        nginx(place, &rules)
+        nginx(place, "modsecurity", &rules)
     }),
 ];
 
@@ -114,7 +114,7 @@ fn edge(place: &Place, mode: &str) -> anyhow::Result<Server> {
     Ok(Server::Edge(Box::new(edge)))
 }
 
-fn nginx(place: &Place, waf: &str) -> anyhow::Result<Server> {
+fn nginx(place: &Place, directory: &str, waf: &str) -> anyhow::Result<Server> {
     let address = free_port();
     let certificate = place.directory.join("server.pem");
     let key = place.directory.join("server.key");
@@ -129,7 +129,7 @@ fn nginx(place: &Place, waf: &str) -> anyhow::Result<Server> {
         certificate.display(),
         key.display()
     );
-    started(&place.directory.join("server"), place.backend, address, "0", module, &server).map(Server::Nginx)
+    started(&place.directory.join(directory), place.backend, address, "0", module, &server).map(Server::Nginx)
 }
 
 /// nginx as one process, its files in a directory of its own.
