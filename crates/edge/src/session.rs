@@ -34,8 +34,14 @@ use crate::{
 /// Stream of messages beside HTTP; a protocol of pingora's own that is not used here.
 type Messages = Box<dyn futures::Stream<Item = Result<Bytes>> + Unpin + Send + Sync + 'static>;
 
-/// Decides over a held answer by its body, or by as much of it as the limit let in. `None` lets it pass.
-pub(crate) type Judge = Box<dyn FnOnce(&[u8]) -> Option<Reply> + Send + Sync>;
+/// Decides over a held answer.
+pub(crate) trait Judge: Send + Sync {
+    /// By its body, or by as much of it as the limit let in. `None` lets it pass.
+    fn judge(&self, body: &Bytes) -> Option<Reply>;
+
+    /// Makes what goes out instead when it cannot even be judged, and takes note of it.
+    fn refuse(&self, refusal: Refusal) -> Reply;
+}
 
 /// What is to be done with an answer of the backend.
 pub(crate) enum Plan {
@@ -52,9 +58,7 @@ pub(crate) struct Hold {
     pub(crate) limit: usize,
     /// Whether an answer longer than the limit is refused; otherwise its prefix is judged.
     pub(crate) rejects_longer: bool,
-    pub(crate) judge: Judge,
-    /// Makes what goes out instead when it cannot even be judged, and takes note of it.
-    pub(crate) refuse: Box<dyn Fn(Refusal) -> Reply + Send + Sync>,
+    pub(crate) judge: Box<dyn Judge>,
     /// Room for what is held, from the common budget, and that budget's limit.
     pub(crate) room: Reservation,
     pub(crate) room_limit: usize,
@@ -129,37 +133,40 @@ impl Held {
         Ok(true)
     }
 
-    /// Judges what is held; then it goes out with `rest` behind it.
-    async fn release(&mut self, mut rest: Vec<HttpTask>) -> Result<bool> {
-        let parts = std::mem::take(&mut self.parts).freeze();
+    /// Judges what was held; then it goes out, with `rest` behind it.
+    async fn release(&mut self, body: Bytes, rest: impl Iterator<Item = HttpTask> + Send) -> Result<bool> {
         // Kept until the bytes are written: a client that reads slowly holds them as much as the judge did.
         let mut room = None;
         if let Some(hold) = self.hold.take() {
-            if let Some(reply) = (hold.judge)(&parts) {
+            if let Some(reply) = hold.judge.judge(&body) {
                 return self.replace(reply).await;
             }
             room = Some(hold.room);
         }
-        let mut tasks = Vec::with_capacity(rest.len() + 2);
+        let mut tasks = Vec::with_capacity(4);
         tasks.extend(self.head.take().map(|(head, end)| HttpTask::Header(head, end)));
-        if !parts.is_empty() {
-            tasks.push(HttpTask::Body(Some(parts), false));
+        if !body.is_empty() {
+            tasks.push(HttpTask::Body(Some(body), false));
         }
-        tasks.append(&mut rest);
+        tasks.extend(rest);
         let ended = self.inner.response_duplex_vec(tasks).await;
         drop(room);
         ended
     }
 
-    /// Takes one part in. `Some` is the answer that goes out instead.
-    fn take_in(&mut self, part: &Bytes) -> Option<Reply> {
+    /// What is held, in one piece.
+    fn joined(&mut self) -> Bytes {
+        std::mem::take(&mut self.parts).freeze()
+    }
+
+    /// Makes room for one more part. `Some` is the answer that goes out instead.
+    fn admit(&mut self, part: &Bytes) -> Option<Reply> {
         let hold = self.hold.as_mut()?;
         if !hold.room.grow(part.len(), hold.room_limit) {
-            return Some((hold.refuse)(Refusal::Overloaded));
+            return Some(hold.judge.refuse(Refusal::Overloaded));
         }
-        self.parts.extend_from_slice(part);
-        let too_long = hold.rejects_longer && self.parts.len() > hold.limit;
-        too_long.then(|| (hold.refuse)(Refusal::AnswerTooLong))
+        let too_long = hold.rejects_longer && self.parts.len() + part.len() > hold.limit;
+        too_long.then(|| hold.judge.refuse(Refusal::AnswerTooLong))
     }
 
     fn over_limit(&self) -> bool {
@@ -176,19 +183,24 @@ impl Held {
                 HttpTask::Header(head, end) => {
                     self.head = Some((head, end));
                     if end {
-                        return self.release(tasks.collect()).await;
+                        let body = self.joined();
+                        return self.release(body, tasks).await;
                     }
                 }
                 HttpTask::Body(part, end) => {
-                    if let Some(reply) = part.as_ref().and_then(|part| self.take_in(part)) {
+                    let part = part.unwrap_or_default();
+                    if let Some(reply) = self.admit(&part) {
                         return self.replace(reply).await;
                     }
-                    if end {
-                        let rest = std::iter::once(HttpTask::Done).chain(tasks).collect();
-                        return self.release(rest).await;
+                    let rest = end.then_some(HttpTask::Done).into_iter().chain(tasks.by_ref());
+                    if end && self.parts.is_empty() {
+                        // All of it in one part, as short answers come: it goes on at once and need not be copied.
+                        return self.release(part, rest).await;
                     }
-                    if self.over_limit() {
-                        return self.release(tasks.collect()).await;
+                    self.parts.extend_from_slice(&part);
+                    if end || self.over_limit() {
+                        let body = self.joined();
+                        return self.release(body, rest).await;
                     }
                 }
                 // Nothing was sent yet, so the client can still be told.
@@ -198,8 +210,8 @@ impl Held {
                     return Err(error);
                 }
                 task @ (HttpTask::Trailer(_) | HttpTask::Done | HttpTask::UpgradedBody(..)) => {
-                    let rest = std::iter::once(task).chain(tasks).collect();
-                    return self.release(rest).await;
+                    let body = self.joined();
+                    return self.release(body, std::iter::once(task).chain(tasks)).await;
                 }
             }
         }

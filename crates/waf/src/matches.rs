@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::{
-    ir::{Plan, Planned},
+    ir::{PhasePlan, Plan, Planned},
     limits,
     transaction::MatchedRule,
 };
@@ -57,6 +57,26 @@ impl Matches {
         Iter { matches: self, entries: self.entries.iter(), planned: [].iter(), left: self.len() }
     }
 
+    /// Those that have `log`. Of what the plan tells only they are looked at: of an ordinary request that is none.
+    pub fn logged(&self) -> impl Iterator<Item = &MatchedRule> {
+        let bounded = self.count > limits::MATCHED_RULES;
+        let all = bounded.then(|| self.iter().filter(|matched| matched.logged));
+        let few = (!bounded).then(|| self.entries.iter().flat_map(|entry| self.logged_of(entry)));
+        all.into_iter().flatten().chain(few.into_iter().flatten())
+    }
+
+    fn logged_of<'a>(&'a self, entry: &'a Entry) -> impl Iterator<Item = &'a MatchedRule> {
+        let (told, planned) = match entry {
+            Entry::Told(matched) => (Some(&**matched).filter(|matched| matched.logged), None),
+            Entry::Ahead { phase, from, to } => (None, self.phase(*phase).map(|plan| (plan, *from..*to))),
+        };
+        let planned = planned.into_iter().flat_map(|(plan, steps)| {
+            let logged = plan.logged.iter().filter(move |step| steps.contains(step));
+            logged.filter_map(|step| plan.steps.get(usize::from(*step))?.told_ahead())
+        });
+        told.into_iter().chain(planned)
+    }
+
     /// Takes a rule that matched. Beyond the bound none is kept.
     pub(crate) fn push(&mut self, matched: MatchedRule) {
         if self.count < limits::MATCHED_RULES {
@@ -101,10 +121,12 @@ impl Matches {
     }
 
     fn steps(&self, phase: u8, from: u16, to: u16) -> &[Planned] {
-        let plan = self.plan.as_ref();
-        plan.and_then(|plan| plan.phases.get(usize::from(phase).wrapping_sub(1)))
-            .and_then(|phase| phase.steps.get(usize::from(from)..usize::from(to)))
-            .unwrap_or_default()
+        let plan = self.phase(phase);
+        plan.and_then(|plan| plan.steps.get(usize::from(from)..usize::from(to))).unwrap_or_default()
+    }
+
+    fn phase(&self, phase: u8) -> Option<&PhasePlan> {
+        self.plan.as_ref()?.phases.get(usize::from(phase).wrapping_sub(1))
     }
 }
 

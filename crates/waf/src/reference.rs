@@ -9,6 +9,6 @@ mod room;
 mod rule;
 
 pub(crate) use expand::{expand, expanded_apart};
-pub(crate) use phase::Run;
+pub(crate) use phase::{Outcome, Run};
 pub(crate) use room::Texts;
 pub(crate) use rule::would_match;

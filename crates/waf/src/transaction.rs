@@ -9,7 +9,7 @@ use crate::{
     collections::Collections,
     ir::{AuditEngine, LimitAction, Program},
     matches::Matches,
-    reference::Run,
+    reference::{Outcome, Run},
     removal::Removal,
     state::{Name, Processor, Request, State, Value, decimal, hide, number},
     variant::Variant,
@@ -217,7 +217,8 @@ pub struct Report {
 /// After an enforced intervention every further phase but the last gives it again without running a rule.
 #[derive(Debug)]
 pub struct Transaction {
-    run: Run,
+    /// In its own place, as it is large and its owner moves it.
+    run: Box<Run>,
 }
 
 /// Units of work for a byte of a body that is parsed.
@@ -234,7 +235,7 @@ impl Transaction {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let plan = program.plan.clone();
-        Self { run: Run::new(State::new(program, plan, connection, collections, clock), mode) }
+        Self { run: Box::new(Run::new(State::new(program, plan, connection, collections, clock), mode)) }
     }
 
     /// Begins with other values in the program's settings.
@@ -247,7 +248,7 @@ impl Transaction {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let (program, plan) = (Arc::clone(variant.program()), variant.plan().cloned());
-        let mut run = Run::new(State::new(program, plan, connection, collections, clock), mode);
+        let mut run = Box::new(Run::new(State::new(program, plan, connection, collections, clock), mode));
         run.variant = Some(Arc::clone(variant));
         Self { run }
     }
@@ -412,13 +413,14 @@ impl Transaction {
     }
 
     /// Phase 5. Persistent collections need no writing back: every change was made at once.
-    pub fn finish(mut self) -> Report {
-        let (work, work_spent) = (self.run.state.work.used(), self.run.exhausted);
+    pub fn finish(self) -> Report {
+        let mut run = self.run;
+        let (work, work_spent) = (run.state.work.used(), run.exhausted);
         // What phase 5 decides comes too late; the verdict is that of the phases before.
-        let _ = self.run.phase(5);
-        // The state is large: it is not moved.
-        let Run { ref state, mut matched, intervention, enforced, audited, forecast, .. } = self.run;
-        forecast.put_back();
+        let _ = run.phase(5);
+        let Outcome { mut matched, intervention, enforced, audited } = run.outcome();
+        run.forecast.put_back();
+        let state = &run.state;
         hide(state, &mut matched);
         let score = |names: [&[u8]; 2]| {
             names.iter().find_map(|name| state.tx.find(name)).map(|member| number(&member.value))

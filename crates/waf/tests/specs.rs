@@ -215,6 +215,8 @@ fn told(verdict: &Verdict, report: &Report) -> String {
     if let (Some(intervention), false) = (&report.intervention, report.enforced) {
         let _ = writeln!(out, "would {}", decision(intervention));
     }
+    let logged = report.matched.iter().filter(|rule| rule.logged).map(|rule| rule.id);
+    assert!(report.matched.logged().map(|rule| rule.id).eq(logged));
     let ids: String = report.matched.iter().map(|rule| format!(" {}", rule.id)).collect();
     let _ = writeln!(out, "matched{ids}");
     if let Some(score) = report.inbound_score {

@@ -27,7 +27,7 @@ pub(super) fn is_wanted(scope: AuditScope, report: &Report, refusal: Option<&Ref
         AuditScope::All => true,
         // `SecAuditEngine Off` and its `ctl` are the rules' own word on it.
         _ if !report.audit_wanted => false,
-        AuditScope::Matched => rules_refused || report.matched.iter().any(|rule| rule.logged),
+        AuditScope::Matched => rules_refused || report.matched.logged().next().is_some(),
         AuditScope::Refused => rules_refused,
     }
 }

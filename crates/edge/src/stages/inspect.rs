@@ -1,7 +1,7 @@
 //! Inspection of a request: phase 1 over its head, then the whole body read and held, then phase 2.
 //!
-//! Every call into the engine is under one roof, [`Inspection::run`]: its time is counted, and a panic in it costs the one request,
-//! which is refused.
+//! Every call into the engine is under one roof, [`Inspection`]: the time of its phases is counted, and a panic in it costs the one
+//! request, which is refused.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -104,11 +104,20 @@ impl SharedInspection {
 impl Inspection {
     /// Calls the engine.
     pub(crate) fn run<T>(&mut self, call: impl FnOnce(&mut Transaction) -> T) -> Result<T, Refusal> {
-        let transaction = self.transaction.as_mut().ok_or(Refusal::EnginePanic)?;
         let began = Instant::now();
-        let outcome = catch_unwind(AssertUnwindSafe(|| call(transaction)));
+        let outcome = self.guarded(call);
         self.elapsed += began.elapsed();
-        outcome.map_err(|_| {
+        outcome
+    }
+
+    /// Asks the engine what it wants, which takes no time that is worth being measured.
+    pub(crate) fn ask<T>(&mut self, question: impl FnOnce(&Transaction) -> T) -> Result<T, Refusal> {
+        self.guarded(|transaction| question(transaction))
+    }
+
+    fn guarded<T>(&mut self, call: impl FnOnce(&mut Transaction) -> T) -> Result<T, Refusal> {
+        let transaction = self.transaction.as_mut().ok_or(Refusal::EnginePanic)?;
+        catch_unwind(AssertUnwindSafe(|| call(transaction))).map_err(|_| {
             // What a panic left behind is not asked again.
             self.transaction = None;
             Refusal::EnginePanic
@@ -258,7 +267,7 @@ fn limit(ctx: &Context, inspection: &SharedInspection) -> Result<usize, Refusal>
     if ctx.mode() != WafMode::Block {
         return Ok(configured);
     }
-    let of_rules = inspection.lock().run(|transaction| {
+    let of_rules = inspection.lock().ask(|transaction| {
         let bounds = transaction.inspects_request_body() && transaction.rejects_long_request();
         if bounds { transaction.request_body_limit() } else { usize::MAX }
     })?;

@@ -148,8 +148,9 @@ fn write(edge: &Edge, snapshot: &Snapshot, written: Written<'_>) {
     };
     edge.metrics.request_finished(facts, record.duration);
     if let Some((report, elapsed)) = report {
-        numbers(edge, &record, &report, elapsed);
-        record.waf = Some(waf_facts(&report, mode));
+        let facts = waf_facts(&report, mode);
+        numbers(edge, &record, &report, &facts.rules, elapsed);
+        record.waf = Some(facts);
         if audit::is_wanted(snapshot.config.log.audit_scope, &report, refusal) && snapshot.logs.audit.is_on()
         {
             snapshot.logs.audit.event(&audit::event(&record, &report, mode, snapshot));
@@ -205,7 +206,7 @@ fn upstream(ctx: &Context, attempt: &Attempt, refusal: Option<&Refusal>) -> Upst
     }
 }
 
-fn numbers(edge: &Edge, record: &AccessRecord, report: &Report, elapsed: Duration) {
+fn numbers(edge: &Edge, record: &AccessRecord, report: &Report, logged: &[u64], elapsed: Duration) {
     let route = record.route.as_deref();
     let action = match (&report.intervention, report.enforced) {
         (Some(_), true) => "block",
@@ -217,8 +218,8 @@ fn numbers(edge: &Edge, record: &AccessRecord, report: &Report, elapsed: Duratio
     if report.work_spent {
         edge.metrics.waf_work_spent(route);
     }
-    for rule in report.matched.iter().filter(|rule| rule.logged) {
-        edge.metrics.waf_rule_matched(rule.id, route);
+    for rule in logged {
+        edge.metrics.waf_rule_matched(*rule, route);
     }
 }
 
@@ -227,7 +228,7 @@ fn waf_facts(report: &Report, mode: WafMode) -> WafFacts {
         mode: mode_name(mode),
         score: report.inbound_score,
         outbound_score: report.outbound_score,
-        rules: report.matched.iter().filter(|rule| rule.logged).map(|rule| rule.id).collect(),
+        rules: report.matched.logged().map(|rule| rule.id).collect(),
         blocked: report.enforced,
         work_spent: report.work_spent,
     }

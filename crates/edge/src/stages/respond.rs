@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
@@ -14,7 +15,7 @@ use crate::{
     answer::{self, Refusal, Reply},
     context::Context,
     request_id,
-    session::{self, Hold, Plan},
+    session::{self, Hold, Judge, Plan},
     snapshot::Snapshot,
 };
 
@@ -78,18 +79,18 @@ pub(crate) fn inspect(
         return;
     }
     let Some(inspection) = ctx.inspection.clone() else { return };
-    let in_scope = match phase_3(&inspection, response) {
-        Ok(in_scope) => in_scope && response.status != StatusCode::SWITCHING_PROTOCOLS,
+    match phase_3(&inspection, response) {
+        Ok(Some(bounds)) if response.status != StatusCode::SWITCHING_PROTOCOLS => {
+            let plan = hold(snapshot, ctx, &inspection, bounds);
+            return put(ctx, session, plan);
+        }
+        Ok(_) => {}
         Err(refusal) => {
             return put(ctx, session, Plan::Replace(Refuser::new(ctx, &inspection).refuse(refusal)));
         }
-    };
-    if in_scope {
-        let plan = hold(snapshot, ctx, &inspection);
-        return put(ctx, session, plan);
     }
     // Phase 4 runs all the same: some of its rules look at the status only, and its verdict may rest on phase 3.
-    let verdict = inspection.lock().phase(|transaction| transaction.response_body(b""));
+    let verdict = inspection.lock().phase(|transaction| transaction.response_body_shared(&Bytes::new()));
     if let Err(refusal) = verdict {
         put(ctx, session, Plan::Replace(Refuser::new(ctx, &inspection).refuse(refusal)));
     }
@@ -154,8 +155,16 @@ fn nominated(response: &ResponseHeader) -> Vec<HeaderName> {
         .collect()
 }
 
-/// Whether phase 4 wants the body.
-fn phase_3(inspection: &SharedInspection, response: &ResponseHeader) -> Result<bool, Refusal> {
+/// How much of a body phase 4 wants to see.
+#[derive(Clone, Copy)]
+struct Bounds {
+    limit: usize,
+    /// Whether a longer one is refused.
+    rejects_longer: bool,
+}
+
+/// Bounds of the body, if phase 4 wants it.
+fn phase_3(inspection: &SharedInspection, response: &ResponseHeader) -> Result<Option<Bounds>, Refusal> {
     let fields: Vec<Header<'_>> = response
         .headers
         .iter()
@@ -168,36 +177,48 @@ fn phase_3(inspection: &SharedInspection, response: &ResponseHeader) -> Result<b
     };
     let mut inspection = inspection.lock();
     inspection.phase(|transaction| transaction.response_head(response.status.as_u16(), protocol, &fields))?;
-    inspection.run(|transaction| transaction.inspects_response_body())
+    inspection.ask(|transaction| {
+        transaction.inspects_response_body().then(|| Bounds {
+            limit: transaction.response_body_limit(),
+            rejects_longer: transaction.rejects_long_response(),
+        })
+    })
 }
 
-fn hold(snapshot: &Snapshot, ctx: &Context, inspection: &SharedInspection) -> Plan {
-    let bounds = inspection
-        .lock()
-        .run(|transaction| (transaction.response_body_limit(), transaction.rejects_long_response()));
-    let (limit, rejects) = match bounds {
-        Ok(bounds) => bounds,
-        Err(refusal) => return Plan::Replace(Refuser::new(ctx, inspection).refuse(refusal)),
-    };
+fn hold(snapshot: &Snapshot, ctx: &Context, inspection: &SharedInspection, bounds: Bounds) -> Plan {
+    let Bounds { limit, rejects_longer } = bounds;
+    let refuser = Refuser::new(ctx, inspection);
     let room_limit = snapshot.config.limits.buffered_bytes;
     let Some(room) = ctx.edge.buffered.reserve(0, room_limit) else {
-        return Plan::Replace(Refuser::new(ctx, inspection).refuse(Refusal::Overloaded));
+        return Plan::Replace(refuser.refuse(Refusal::Overloaded));
     };
-    let (of_judge, of_refuse) = (Refuser::new(ctx, inspection), Refuser::new(ctx, inspection));
     Plan::Hold(Hold {
         limit,
         // Who only wants to watch refuses nothing.
-        rejects_longer: rejects && ctx.mode() == WafMode::Block,
-        judge: Box::new(move |body| {
-            let body = body.get(..limit).unwrap_or(body);
-            let call = || of_judge.inspection.lock().phase(|transaction| transaction.response_body(body));
-            let outcome = aside(body.len(), call);
-            outcome.err().map(|refusal| of_judge.refuse(refusal))
-        }),
-        refuse: Box::new(move |refusal| of_refuse.refuse(refusal)),
+        rejects_longer: rejects_longer && ctx.mode() == WafMode::Block,
+        judge: Box::new(Phase4 { refuser, limit }),
         room,
         room_limit,
     })
+}
+
+/// Judges by phase 4.
+struct Phase4 {
+    refuser: Refuser,
+    limit: usize,
+}
+
+impl Judge for Phase4 {
+    fn judge(&self, body: &Bytes) -> Option<Reply> {
+        let body = body.slice(..self.limit.min(body.len()));
+        let inspection = &self.refuser.inspection;
+        let call = || inspection.lock().phase(|transaction| transaction.response_body_shared(&body));
+        aside(body.len(), call).err().map(|refusal| self.refuser.refuse(refusal))
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Reply {
+        self.refuser.refuse(refusal)
+    }
 }
 
 /// Refuses where the context cannot be reached, and leaves word where it will look.

@@ -46,6 +46,8 @@ pub(crate) struct PhasePlan {
     pub(crate) severities: Vec<(u16, u8)>,
     /// Steps that match ahead and ask for the audit log.
     pub(crate) audited: Vec<u16>,
+    /// Steps that match ahead and have `log`.
+    pub(crate) logged: Vec<u16>,
     /// Steps that rest on a variable of `TX`, by its number.
     pub(crate) dependents: Vec<Vec<u16>>,
     /// Steps that rest on all of `TX`.
@@ -111,6 +113,7 @@ impl PhasePlan {
                 told += 1;
                 self.severities.extend(matched.severity.map(|severity| (number, severity)));
                 self.audited.extend(matched.audited.then_some(number));
+                self.logged.extend(matched.logged.then_some(number));
             }
         }
         self.told.push(told);

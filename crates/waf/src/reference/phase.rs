@@ -24,8 +24,8 @@ pub(crate) struct Run {
     pub(crate) matched: Matches,
     /// What transformations made of values in this phase.
     pub(super) forms: Forms,
-    pub(crate) intervention: Option<Intervention>,
-    pub(crate) enforced: bool,
+    pub(super) intervention: Option<Intervention>,
+    pub(super) enforced: bool,
     /// A rule with `auditlog` matched.
     pub(crate) audited: bool,
     /// `skipAfter` waits for its marker, into later phases if need be (trap 34: v3 and Coraza).
@@ -37,6 +37,16 @@ pub(crate) struct Run {
     /// Whether one has.
     pub(crate) exhausted: bool,
     allowed: Option<Scope>,
+}
+
+/// What came of a transaction.
+pub(crate) struct Outcome {
+    pub(crate) matched: Matches,
+    pub(crate) intervention: Option<Intervention>,
+    /// Whether the intervention was carried out.
+    pub(crate) enforced: bool,
+    /// A rule with `auditlog` matched.
+    pub(crate) audited: bool,
 }
 
 impl Run {
@@ -69,6 +79,16 @@ impl Run {
             (Mode::Off, _) | (_, Mode::Off) => Mode::Off,
             (Mode::Detect, _) | (_, Mode::Detect) => Mode::Detect,
             (Mode::Block, Mode::Block) => Mode::Block,
+        }
+    }
+
+    /// What came of it, at the end. What is known of the request stays where it is.
+    pub(crate) fn outcome(&mut self) -> Outcome {
+        Outcome {
+            matched: std::mem::take(&mut self.matched),
+            intervention: self.intervention.take(),
+            enforced: self.enforced,
+            audited: self.audited,
         }
     }
 
