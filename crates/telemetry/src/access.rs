@@ -12,6 +12,9 @@ use crate::redact::Text;
 /// Rule ids that one line lists; the audit event has them all.
 const RULE_IDS: usize = 64;
 
+/// Room for a line, which an ordinary one does not outgrow.
+const USUAL: usize = 1024;
+
 /// What a record is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -33,8 +36,10 @@ pub struct AccessRecord {
     /// The id the client was given, made by the edge.
     pub request_id: String,
     /// Address of the listener it came in by.
-    pub listener: String,
+    #[serde(serialize_with = "address")]
+    pub listener: SocketAddr,
     /// The client as the edge believes it to be; port zero where a proxy told of it in a request's head.
+    #[serde(serialize_with = "address")]
     pub client: SocketAddr,
     /// The other end of the connection, where that is a trusted proxy of the client's.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -134,8 +139,8 @@ pub struct UpstreamFacts {
     /// Id from the configuration.
     pub id: String,
     /// The server of it that was asked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "optional_address")]
+    pub address: Option<SocketAddr>,
     /// From connecting to the end of its answer.
     #[serde(
         rename = "duration_seconds",
@@ -155,7 +160,7 @@ impl AccessRecord {
         time: String,
         kind: RecordKind,
         request_id: String,
-        listener: String,
+        listener: SocketAddr,
         client: SocketAddr,
     ) -> Self {
         Self {
@@ -189,8 +194,23 @@ impl AccessRecord {
     /// The record as one JSON object, without a line end.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
+        let mut line = Vec::with_capacity(USUAL);
         // Only maps with keys that are not strings and failing writers can fail here; there are neither.
-        serde_json::to_vec(self).unwrap_or_default()
+        match serde_json::to_writer(&mut line, self) {
+            Ok(()) => line,
+            Err(_) => Vec::new(),
+        }
+    }
+}
+
+fn address<S: Serializer>(address: &SocketAddr, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&crate::address::socket(*address))
+}
+
+fn optional_address<S: Serializer>(optional: &Option<SocketAddr>, serializer: S) -> Result<S::Ok, S::Error> {
+    match optional {
+        Some(known) => address(known, serializer),
+        None => serializer.serialize_none(),
     }
 }
 

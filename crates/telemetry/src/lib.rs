@@ -5,6 +5,7 @@
 //! nothing a record does can make a request wait: a [`Writer`] that cannot keep up drops lines and counts them.
 
 mod access;
+pub mod address;
 mod metrics;
 pub mod redact;
 mod writer;

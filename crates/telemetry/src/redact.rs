@@ -62,6 +62,9 @@ pub fn host(bytes: &[u8]) -> Text {
 pub fn path(target: &[u8]) -> Text {
     let path = without_authority(target);
     let path = path.get(..query_start(path)).unwrap_or(path);
+    if !path.contains(&b';') {
+        return escaped(path, PATH_BYTES);
+    }
     let mut kept = Vec::with_capacity(path.len().min(PATH_BYTES + 1));
     let mut parameter = Parameter::None;
     for byte in path {
@@ -113,20 +116,29 @@ pub fn query(target: &[u8]) -> &[u8] {
 /// Escapes and cuts. `~` at the end says that there was more.
 #[must_use]
 pub fn escaped(bytes: &[u8], limit: usize) -> Text {
-    let mut text = String::with_capacity(bytes.len().min(limit) + 1);
-    for byte in bytes.iter().take(limit) {
-        match byte {
-            b'\\' => text.push_str("\\\\"),
-            0x20..=0x7e => text.push(char::from(*byte)),
-            _ => {
-                let _ = write!(text, "\\x{byte:02x}");
-            }
-        }
+    let kept = bytes.get(..limit).unwrap_or(bytes);
+    let mut text = String::with_capacity(kept.len() + 1);
+    // Nearly always all of it stands for itself, which is cheap to see for many bytes at once.
+    let is_plain =
+        kept.iter().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~') & (*byte != b'\\'));
+    match std::str::from_utf8(kept) {
+        Ok(plain) if is_plain => text.push_str(plain),
+        _ => kept.iter().for_each(|byte| escape(&mut text, *byte)),
     }
     if bytes.len() > limit {
         text.push('~');
     }
     Text(text)
+}
+
+fn escape(text: &mut String, byte: u8) {
+    match byte {
+        b'\\' => text.push_str("\\\\"),
+        0x20..=0x7e => text.push(char::from(byte)),
+        _ => {
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -145,11 +157,13 @@ fn without_userinfo(authority: &[u8]) -> &[u8] {
 
 /// `https://user:password@host/path` is a target as good as `/path`; so is `//user@host/path` to many a parser.
 fn without_authority(target: &[u8]) -> &[u8] {
+    if target.starts_with(b"/") && !target.starts_with(b"//") {
+        return target;
+    }
     let scheme = target.windows(3).take(32).position(|window| window == b"://").map(|at| at + 3);
     let start = match scheme {
         Some(start) if target.first() != Some(&b'/') => start,
         _ if target.starts_with(b"//") => 2,
-        _ if target.first() == Some(&b'/') => return target,
         // Authority form (`CONNECT user:password@host:443`), asterisk form, or garbage.
         _ => return without_userinfo(target),
     };

@@ -18,7 +18,7 @@ fn record(target: &[u8], host: &[u8], method: &[u8]) -> AccessRecord {
         String::from("2026-01-02T03:04:05.678Z"),
         RecordKind::Request,
         String::from("0190-id"),
-        String::from("127.0.0.1:8443"),
+        "127.0.0.1:8443".parse().unwrap(),
         client(),
     );
     record.tls = Some(TlsFacts {
@@ -109,7 +109,7 @@ fn the_shape_of_a_line_is_kept() {
     record.bytes_out = 20;
     record.upstream = Some(UpstreamFacts {
         id: String::from("demo"),
-        address: Some(String::from("127.0.0.1:9443")),
+        address: Some("127.0.0.1:9443".parse().unwrap()),
         duration: Some(Duration::from_millis(1)),
         status: Some(200),
     });

@@ -6,6 +6,7 @@ use http::{HeaderName, HeaderValue, Version, header};
 use pingora_core::{Error, ErrorSource, ErrorType, Result, upstreams::peer::HttpPeer};
 use pingora_http::RequestHeader;
 use portcullis_config::WafMode;
+use portcullis_telemetry::address;
 
 use crate::{answer::Refusal, context::Context, request_id, snapshot::Snapshot, upstream::Attempt};
 
@@ -83,7 +84,7 @@ pub(crate) fn request(snapshot: &Snapshot, ctx: &Context, request: &mut RequestH
         request.remove_header(&header::ACCEPT_ENCODING);
     }
     if let Some(arrival) = &ctx.arrival {
-        let client = arrival.connection.client.ip().to_canonical().to_string();
+        let client = address::ip(arrival.connection.client.ip().to_canonical());
         request.insert_header("x-forwarded-for", client)?;
         request.insert_header("x-forwarded-proto", "https")?;
     }

@@ -166,7 +166,7 @@ fn begin(connection: &Connection, kind: RecordKind, request_id: &str, elapsed: D
         clock::rfc3339(elapsed),
         kind,
         request_id.to_owned(),
-        connection.server.to_string(),
+        connection.server,
         connection.client,
     );
     record.peer = (connection.peer != connection.client).then_some(connection.peer);
@@ -200,7 +200,7 @@ fn upstream(ctx: &Context, attempt: &Attempt, refusal: Option<&Refusal>) -> Upst
     ctx.edge.metrics.upstream_finished(attempt.upstream.id(), result, elapsed);
     UpstreamFacts {
         id: attempt.upstream.id().to_owned(),
-        address: attempt.address().map(|address| address.to_string()),
+        address: attempt.address(),
         duration: Some(elapsed),
         status: attempt.status,
     }
