@@ -66,7 +66,7 @@ impl From<&Limits> for Bounds {
 fn is_framing_in_disguise(name: &[u8]) -> bool {
     let folds_to = |wanted: &[u8]| {
         let folded = name.iter().map(|byte| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() });
-        name.contains(&b'_') && name.len() == wanted.len() && folded.eq(wanted.iter().copied())
+        name.len() == wanted.len() && name.contains(&b'_') && folded.eq(wanted.iter().copied())
     };
     folds_to(b"content-length") || folds_to(b"transfer-encoding")
 }

@@ -7,6 +7,7 @@
 
 use std::{
     io,
+    mem::MaybeUninit,
     pin::Pin,
     sync::{Arc, atomic::Ordering},
     task::{Context, Poll, ready},
@@ -109,8 +110,8 @@ impl EdgeIo {
         if !self.replay.is_empty() {
             return Poll::Pending;
         }
-        let mut early = [0; EARLY];
-        let mut buffer = ReadBuf::new(&mut early);
+        let mut early = [const { MaybeUninit::uninit() }; EARLY];
+        let mut buffer = ReadBuf::uninit(&mut early);
         match Pin::new(&mut self.inner).poll_read(cx, &mut buffer) {
             Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
                 self.replay.extend_from_slice(buffer.filled());

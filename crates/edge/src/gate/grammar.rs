@@ -7,6 +7,7 @@
 use std::{fmt::Write as _, ops::Range};
 
 use bytes::{Bytes, BytesMut};
+use memchr::{memchr, memchr_iter, memchr2, memrchr};
 
 use super::{Bounds, chunks::is_token, head, head::Head};
 use crate::{answer::Refusal, host};
@@ -48,7 +49,7 @@ impl Vetted {
 pub(super) fn end_of_head(buffer: &[u8], scanned: usize) -> Option<usize> {
     let from = scanned.saturating_sub(3);
     let rest = buffer.get(from..)?;
-    rest.iter().enumerate().filter(|(_, byte)| **byte == b'\n').find_map(|(at, _)| {
+    memchr_iter(b'\n', rest).find_map(|at| {
         let after = rest.get(at + 1..)?;
         match (after.first(), after.get(1)) {
             (Some(b'\n'), _) => Some(from + at + 2),
@@ -113,8 +114,8 @@ struct RequestLine {
 impl RequestLine {
     fn parse(bytes: &[u8], line: Range<usize>, bounds: &Bounds) -> Result<Self, Refusal> {
         let text = part(bytes, &line);
-        let first = text.iter().position(|byte| *byte == b' ').ok_or(Refusal::BadRequestLine)?;
-        let last = text.iter().rposition(|byte| *byte == b' ').ok_or(Refusal::BadRequestLine)?;
+        let first = memchr(b' ', text).ok_or(Refusal::BadRequestLine)?;
+        let last = memrchr(b' ', text).ok_or(Refusal::BadRequestLine)?;
         let method = line.start..line.start + first;
         if method.is_empty() || !part(bytes, &method).iter().all(|byte| is_token(*byte)) || last == first {
             return Err(Refusal::BadRequestLine);
@@ -131,7 +132,7 @@ impl RequestLine {
         }
         // `#` would be cut off by the next parser without a word; spaces and control bytes are how request lines get split.
         let text = part(bytes, &target);
-        if text.is_empty() || text.iter().any(|byte| *byte <= b' ' || *byte == 0x7f || *byte == b'#') {
+        if text.is_empty() || holds(text, |byte| byte <= b' ' || byte == 0x7f || byte == b'#') {
             return Err(Refusal::BadTarget);
         }
         let (authority, origin) = Self::form(bytes, &method, &target)?;
@@ -270,13 +271,17 @@ fn rewrite(
     if !origin.starts_with(b"/") && origin != b"*" {
         wire.extend_from_slice(b"/");
     }
-    for byte in origin {
-        if byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b'"' | b'`') {
-            wire.extend_from_slice(&[*byte]);
-        } else {
+    let doubtful = |byte: &u8| !byte.is_ascii_graphic() || matches!(byte, b'<' | b'>' | b'"' | b'`');
+    let mut rest = origin;
+    while let Some(at) = rest.iter().position(doubtful) {
+        let (plain, coded) = rest.split_at(at);
+        wire.extend_from_slice(plain);
+        if let Some((byte, tail)) = coded.split_first() {
             let _ = write!(wire, "%{byte:02X}");
+            rest = tail;
         }
     }
+    wire.extend_from_slice(rest);
     if wire.len() - start > super::LONGEST_TARGET.max(bounds.target_bytes) {
         return Err(Refusal::TargetTooLong);
     }
@@ -303,13 +308,12 @@ fn rewrite(
 /// `name: value`. White space before the colon, and a line that begins with it (folding), are refused: each has been read two ways.
 fn field(bytes: &[u8], line: Range<usize>) -> Result<(Range<usize>, Range<usize>), Refusal> {
     let text = part(bytes, &line);
-    let colon = text.iter().position(|byte| *byte == b':').ok_or(Refusal::BadField)?;
+    // A colon is no byte of a name.
+    let colon = text.iter().position(|byte| !is_token(*byte)).filter(|at| text.get(*at) == Some(&b':'));
+    let colon = colon.filter(|at| *at > 0).ok_or(Refusal::BadField)?;
     let name = line.start..line.start + colon;
-    if name.is_empty() || !part(bytes, &name).iter().all(|byte| is_token(*byte)) {
-        return Err(Refusal::BadField);
-    }
     let value = head::trimmed(bytes, line.start + colon + 1..line.end);
-    if part(bytes, &value).iter().any(|byte| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f) {
+    if holds(part(bytes, &value), |byte| (byte < b' ' && byte != b'\t') || byte == 0x7f) {
         return Err(Refusal::BadField);
     }
     Ok((name, value))
@@ -325,15 +329,19 @@ impl Lines<'_> {
     /// The next line; `None` at the empty one.
     fn next_line(&mut self) -> Result<Option<Range<usize>>, Refusal> {
         let rest = self.bytes.get(self.at..).unwrap_or(&[]);
-        let length = rest.iter().position(|byte| *byte == b'\n').ok_or(Refusal::BadLineEnd)?;
-        let line = rest.get(..length).and_then(|line| line.strip_suffix(b"\r")).ok_or(Refusal::BadLineEnd)?;
-        if line.contains(&b'\r') {
+        let length = memchr2(b'\r', b'\n', rest).ok_or(Refusal::BadLineEnd)?;
+        if !rest.get(length..).is_some_and(|end| end.starts_with(b"\r\n")) {
             return Err(Refusal::BadLineEnd);
         }
         let start = self.at;
-        self.at += length + 1;
-        Ok((!line.is_empty()).then_some(start..start + line.len()))
+        self.at += length + 2;
+        Ok((length > 0).then_some(start..start + length))
     }
+}
+
+/// Whether one of the bytes is such a one. All of them are looked at: they hardly ever are, and many at once cost less than one by one.
+fn holds(text: &[u8], is: impl Fn(u8) -> bool) -> bool {
+    text.iter().fold(false, |found, byte| found | is(*byte))
 }
 
 fn part<'a>(bytes: &'a [u8], range: &Range<usize>) -> &'a [u8] {

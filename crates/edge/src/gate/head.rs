@@ -104,10 +104,12 @@ impl Head {
 
     /// Fields in wire order.
     pub(crate) fn fields(&self) -> Vec<Header<'_>> {
-        self.fields
-            .iter()
-            .map(|(name, value)| Header { name: self.slice(name), value: self.slice(value) })
-            .collect()
+        self.iter().collect()
+    }
+
+    /// The same, one by one.
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = Header<'_>> {
+        self.fields.iter().map(|(name, value)| Header { name: self.slice(name), value: self.slice(value) })
     }
 
     /// The first field of this name.

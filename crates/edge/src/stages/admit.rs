@@ -97,14 +97,14 @@ fn anonymous(snapshot: &Snapshot, customers: &[String]) -> Result<(), Refusal> {
 
 fn sizes(snapshot: &Snapshot, head: &Head) -> Result<(), Refusal> {
     let limits = &snapshot.config.limits;
-    let fields = head.fields();
+    let mut fields = head.iter();
     if head.target().len() > limits.target_bytes {
         return Err(Refusal::TargetTooLong);
     }
     if fields.len() > limits.header_fields {
         return Err(Refusal::TooManyFields);
     }
-    if fields.iter().any(|field| field.name.len() + field.value.len() + 2 > limits.header_line_bytes) {
+    if fields.any(|field| field.name.len() + field.value.len() + 2 > limits.header_line_bytes) {
         return Err(Refusal::FieldTooLarge);
     }
     Ok(())
