@@ -52,23 +52,6 @@ fn source<const W: usize>(
     wanted: &[&Wanted<'_>],
     known: &Known<'_, W>,
 ) -> Option<Source<W>> {
-    let mut names: Vec<&[u8]> = Vec::new();
-    for wanted in wanted {
-        let link = wanted.link();
-        let targets = link.targets.iter().map(|target| (target.variable, &target.selector));
-        let exclusions = link.exclusions.iter().map(|exclusion| (exclusion.variable, &exclusion.selector));
-        for (variable, selector) in targets.chain(exclusions) {
-            if let (true, Some(Selector::Name(name))) = (origin.reaches.contains(&variable), selector) {
-                names.push(name);
-            }
-        }
-    }
-    if origin.variable == Variable::RequestHeadersNames && wanted.iter().any(|wanted| wanted.echo.is_some()) {
-        names.extend(usual::FIELDS.iter().map(|name| name.as_bytes()));
-    }
-    for name in usual::names(origin.variable) {
-        names.push(name);
-    }
     let kind_of = |name: Option<&[u8]>| {
         let (mut rules, mut choosy) = ([0; W], [0; W]);
         for (bit, wanted) in wanted.iter().enumerate() {
@@ -93,7 +76,7 @@ fn source<const W: usize>(
     };
     let others = kind_of(None);
     let mut named = ByName::default();
-    for name in names {
+    for name in names_of(origin, wanted) {
         named.insert(name, kind_of(Some(name)));
     }
     let empty = others.rules == [0; W] && named.iter().all(|(_, kind)| kind.rules == [0; W]);
@@ -106,6 +89,28 @@ fn source<const W: usize>(
         others,
         named,
     })
+}
+
+/// Names that have kinds of their own: rules name them, or they are usual.
+fn names_of<'a>(origin: &Origin, wanted: &'a [&Wanted<'_>]) -> Vec<&'a [u8]> {
+    let mut names: Vec<&[u8]> = Vec::new();
+    for wanted in wanted {
+        let link = wanted.link();
+        let targets = link.targets.iter().map(|target| (target.variable, &target.selector));
+        let exclusions = link.exclusions.iter().map(|exclusion| (exclusion.variable, &exclusion.selector));
+        for (variable, selector) in targets.chain(exclusions) {
+            if let (true, Some(Selector::Name(name))) = (origin.reaches.contains(&variable), selector) {
+                names.push(name);
+            }
+        }
+    }
+    if origin.variable == Variable::RequestHeadersNames && wanted.iter().any(|wanted| wanted.echo.is_some()) {
+        names.extend(usual::FIELDS.iter().map(|name| name.as_bytes()));
+    }
+    for name in usual::names(origin.variable) {
+        names.push(name);
+    }
+    names
 }
 
 /// Of a kind that is one name, in either case: without rules whose clauses do not hold in it.
@@ -199,24 +204,7 @@ fn looks_at(origin: &Origin, link: &Link, name: Option<&[u8]>) -> bool {
 fn kind<const W: usize>(rules: [u64; W], choosy: [u64; W], known: &Known<'_, W>) -> Kind<W> {
     let (nodes, by_bit) = (&known.mesh.nodes, &known.mesh.rules);
     let needed = needed(&rules, nodes);
-    let mut kind = Kind {
-        rules,
-        choosy,
-        touched: Signs::default(),
-        brings: Vec::new(),
-        stirs: Vec::new(),
-        stirred: [0; W],
-        decoding: [0; W],
-        plain: [0; W],
-        decoded: u64::MAX,
-        decoded_from: 0,
-        touched_decoded: Signs::default(),
-        brings_decoded: Signs::default(),
-        decoder: None,
-        searched: None,
-        marked: Vec::new(),
-        usual: Vec::new(),
-    };
+    let mut kind = of_rules(rules, choosy);
     // Of an empty value nothing becomes anything, so what is decoded to nothing stays nothing.
     let mut decoding = vec![false; nodes.len()];
     let mut lowering = vec![false; nodes.len()];
@@ -225,23 +213,7 @@ fn kind<const W: usize>(rules: [u64; W], choosy: [u64; W], known: &Known<'_, W>)
         let below = at > 0 && decoding.get(node.parent) == Some(&true);
         let lowered = at > 0 && lowering.get(node.parent) == Some(&true);
         if at > 0 {
-            let seen = if below { &mut kind.touched_decoded } else { &mut kind.touched };
-            *seen = seen.with(touched(node.change));
-            let stirring = node.transformation.map_or(Some(Signs::default()), stirs);
-            match node.change {
-                _ if node.transformation.is_some_and(brings_nothing) => {}
-                Change::Decodes(_) => {}
-                change if below => kind.brings_decoded = kind.brings_decoded.with(touched(change)),
-                change => bring(&mut kind.brings, stirring.unwrap_or(touched(change)), node, &rules),
-            }
-            match stirring {
-                Some(signs) if signs == Signs::default() => {}
-                Some(signs) => bring(&mut kind.stirs, signs, node, &rules),
-                None => {
-                    let stirred = kind.stirred.iter_mut().zip(node.below.iter().zip(&rules));
-                    stirred.for_each(|(stirred, (below, rules))| *stirred |= below & rules);
-                }
-            }
+            note_change(&mut kind, node, below);
         }
         if let Change::Decodes(classes) = node.change {
             kind.decoded &= classes;
@@ -280,6 +252,49 @@ fn kind<const W: usize>(rules: [u64; W], choosy: [u64; W], known: &Known<'_, W>)
     }
     (kind.searched, kind.marked) = searched(&rules, known);
     kind
+}
+
+/// A kind of which nothing but its rules is known.
+fn of_rules<const W: usize>(rules: [u64; W], choosy: [u64; W]) -> Kind<W> {
+    Kind {
+        rules,
+        choosy,
+        touched: Signs::default(),
+        brings: Vec::new(),
+        stirs: Vec::new(),
+        stirred: [0; W],
+        decoding: [0; W],
+        plain: [0; W],
+        decoded: u64::MAX,
+        decoded_from: 0,
+        touched_decoded: Signs::default(),
+        brings_decoded: Signs::default(),
+        decoder: None,
+        searched: None,
+        marked: Vec::new(),
+        usual: Vec::new(),
+    }
+}
+
+/// Notes what a transformation changes, of the value or (`below`) of what it decodes to.
+fn note_change<const W: usize>(kind: &mut Kind<W>, node: &Node<W>, below: bool) {
+    let seen = if below { &mut kind.touched_decoded } else { &mut kind.touched };
+    *seen = seen.with(touched(node.change));
+    let stirring = node.transformation.map_or(Some(Signs::default()), stirs);
+    match node.change {
+        _ if node.transformation.is_some_and(brings_nothing) => {}
+        Change::Decodes(_) => {}
+        change if below => kind.brings_decoded = kind.brings_decoded.with(touched(change)),
+        change => bring(&mut kind.brings, stirring.unwrap_or(touched(change)), node, &kind.rules),
+    }
+    match stirring {
+        Some(signs) if signs == Signs::default() => {}
+        Some(signs) => bring(&mut kind.stirs, signs, node, &kind.rules),
+        None => {
+            let stirred = kind.stirred.iter_mut().zip(node.below.iter().zip(&kind.rules));
+            stirred.for_each(|(stirred, (below, rules))| *stirred |= below & rules);
+        }
+    }
 }
 
 /// Rules that a search finds in values of a kind, if that is all but those with marks, and these.
