@@ -7,7 +7,8 @@
 //! Where a round of a repeat can be empty, as in `(|a)*b`, the text found may be another than PCRE's; whether there is a match is the same.
 //!
 //! Most patterns of a rule set are never asked: the sieve tells sooner that they do not match. So automata are built when they are first
-//! asked, and what could be refused then is built at once.
+//! asked, and what could be refused then is built at once. That takes some milliseconds of the first request that asks for a large one after
+//! a start or a reload, and of those that ask for the same one meanwhile.
 //!
 //! Invariants: bytes, never characters; a pattern is accepted with PCRE's meaning or refused; no search runs without a bound.
 

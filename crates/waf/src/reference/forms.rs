@@ -14,6 +14,8 @@ const LONG: usize = 256;
 const MOST: usize = 8;
 /// Most bytes of all forms together.
 const ROOM: usize = 1 << 20;
+/// Longest value whose forms are kept, in bytes: those of a longer one would hardly find room.
+const LONGEST: usize = ROOM / 8;
 
 /// Forms of the values that were asked for last.
 #[derive(Debug, Default)]
@@ -59,7 +61,9 @@ impl<'a> Form<'a> {
     ) -> Self {
         match forms {
             _ if chain.is_empty() => Self::AsItCame,
-            Some(forms) if value.len() >= LONG => Self::Kept(forms.of(chain, value, context)),
+            Some(forms) if (LONG..=LONGEST).contains(&value.len()) => {
+                Self::Kept(forms.of(chain, value, context))
+            }
             _ => buffers.transform(chain, value, context).map_or(Self::AsItCame, Self::Passing),
         }
     }
