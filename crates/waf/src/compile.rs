@@ -10,6 +10,7 @@ mod kinds;
 mod literals;
 mod lower;
 mod mesh;
+mod pages;
 mod prefilter;
 mod profile;
 mod quiet;

@@ -125,8 +125,11 @@ fn judge(sizes: &[u64]) -> (String, bool) {
         part.sort_unstable();
         part.get(part.len() / 2).copied().unwrap_or(0)
     };
+    let medians: Vec<u64> = (0..PARTS).map(median).collect();
     let (begin, end) = (median(1), median(PARTS - 1));
-    let line = format!("resident memory {begin} KiB after the first fifth, {end} KiB in the last");
+    let line = format!(
+        "resident memory {begin} KiB after the first fifth, {end} KiB in the last (KiB by fifths: {medians:?})"
+    );
     (line, end * 100 <= begin * (100 + TOLERATED_PERCENT))
 }
 

@@ -2,9 +2,12 @@
 
 use std::borrow::Cow;
 
+use portcullis_seclang::vocabulary::Variable as V;
+
 use super::{
     kinds::sources,
     literals,
+    pages::Pages,
     prefilter::Clause,
     profile::Profile,
     sift::{Automata, Origin, Wanted},
@@ -77,7 +80,12 @@ pub(super) fn mesh<const W: usize>(
     }
     mesh.blank = beside_blanks(&mesh.table);
     enter_signs(&mut mesh.table);
-    mesh.phrases = Phrases::new(&phrases, |text| profile.of_text(text));
+    let is_of_page = origins.iter().any(|origin| origin.variable == V::ResponseBody);
+    mesh.phrases = if is_of_page {
+        Phrases::new(&phrases, |text| Pages::ordinary().of_text(text))
+    } else {
+        Phrases::new(&phrases, |text| profile.of_text(text))
+    };
     mesh.nodes = nodes(&tree, &tested);
     mesh.sources = sources(&mesh, wanted, origins);
     mesh
