@@ -14,6 +14,7 @@ use crate::{
     clock::SystemClock,
     load::Load,
     snapshot::Snapshot,
+    workshop::Workshop,
 };
 
 /// Records of persistent collections, and variables in each, over all clients.
@@ -22,6 +23,7 @@ const COLLECTION_BOUNDS: (usize, usize) = (100_000, 64);
 /// One running edge.
 pub(crate) struct Edge {
     snapshot: ArcSwap<Snapshot>,
+    pub(crate) workshop: Workshop<Snapshot>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) collections: Arc<Collections>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -42,6 +44,7 @@ impl Edge {
         let (records, variables) = COLLECTION_BOUNDS;
         Self {
             snapshot: ArcSwap::new(snapshot),
+            workshop: Workshop::default(),
             metrics,
             collections: Arc::new(Collections::new(records, variables)),
             clock: Arc::new(SystemClock),
@@ -60,7 +63,7 @@ impl Edge {
     }
 
     pub(crate) fn replace(&self, snapshot: Arc<Snapshot>) {
-        self.snapshot.store(snapshot);
+        self.workshop.retire(self.snapshot.swap(snapshot));
     }
 
     pub(crate) fn drain(&self) {

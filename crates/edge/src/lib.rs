@@ -41,6 +41,7 @@ mod stages;
 mod store;
 mod tls;
 mod upstream;
+mod workshop;
 
 pub use assemble::{ConfigSource, FileLoader, LoadedRules, RuleSet, check, configured_rules, load_rules};
 pub use demo_backend::{DemoBackend, DemoOptions, demo_backend};

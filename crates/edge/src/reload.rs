@@ -18,11 +18,10 @@ use crate::{
 /// All problems found; the snapshot in force is untouched.
 pub(crate) async fn reload(edge: &Arc<Edge>, source: &ConfigSource) -> Result<(), StartError> {
     let (of_task, source) = (Arc::clone(edge), source.clone());
-    let built =
-        tokio::task::spawn_blocking(move || assemble(&source, Some(&of_task.snapshot()), &of_task.metrics));
+    let built = edge.workshop.run(move || assemble(&source, Some(&of_task.snapshot()), &of_task.metrics));
     let outcome = match built.await {
         Ok(outcome) => outcome,
-        Err(panic) => Err(StartError::machine("the reload stopped halfway", std::io::Error::other(panic))),
+        Err(error) => Err(StartError::machine("the reload stopped halfway", error)),
     };
     match outcome {
         Ok(Assembled { snapshot, sources, warnings }) => {
