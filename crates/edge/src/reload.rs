@@ -21,7 +21,7 @@ pub(crate) async fn reload(edge: &Arc<Edge>, source: &ConfigSource) -> Result<()
     let built = edge.workshop.run(move || assemble(&source, Some(&of_task.snapshot()), &of_task.metrics));
     let outcome = match built.await {
         Ok(outcome) => outcome,
-        Err(error) => Err(StartError::machine("the reload stopped halfway", error)),
+        Err(error) => Err(StartError::machine("the reload was not carried through", error)),
     };
     match outcome {
         Ok(Assembled { snapshot, sources, warnings }) => {

@@ -10,7 +10,7 @@ use tokio::{
     runtime,
     sync::{Mutex, watch},
     task::JoinSet,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 use tracing_subscriber::EnvFilter;
 
@@ -200,7 +200,9 @@ impl Running {
         let flushed = tokio::task::spawn_blocking(move || {
             snapshot.logs.access.flush(FLUSH) & snapshot.logs.audit.flush(FLUSH)
         });
-        if !flushed.await.unwrap_or(false) {
+        // Logs of snapshots that are not in force any more are written when these are dropped.
+        let tidied = timeout(FLUSH, self.edge.workshop.tidied()).await.is_ok();
+        if !flushed.await.unwrap_or(false) || !tidied {
             tracing::warn!("not all records could be written");
         }
         left == 0

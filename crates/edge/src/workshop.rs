@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 /// How often is looked whether a retired one is still in use. Between two looks its memory is kept for nothing.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Most pieces of work that wait: reloads come one after the other, each with one piece before and one behind it.
+/// Most pieces of work that wait. Reloads come one after the other, and each makes a snapshot and retires one.
 const WAITING: usize = 16;
 
 /// Snapshots are kept and unmade as `T`.
@@ -35,10 +35,10 @@ enum Work<T> {
 }
 
 impl<T: Send + Sync + 'static> Workshop<T> {
-    /// Calls on the thread.
+    /// Calls on the thread, once what is retired and in nobody's use has been dropped.
     ///
     /// # Errors
-    /// No thread can be started, or the call panicked.
+    /// No thread can be started, it has too much to do, or the call panicked.
     pub(crate) async fn run<R: Send + 'static>(
         &self,
         call: impl FnOnce() -> R + Send + 'static,
@@ -54,10 +54,18 @@ impl<T: Send + Sync + 'static> Workshop<T> {
         outcome.await.map_err(|_| io::Error::other("it panicked"))
     }
 
-    /// Takes a snapshot that is not in force any more, and drops it on the thread once it is in nobody's use.
+    /// Takes a snapshot that is not in force any more, and drops it on the thread once it is in nobody's use. Where there is no thread, or
+    /// it has too much to do, whoever used it last drops it.
     pub(crate) fn retire(&self, snapshot: Arc<T>) {
-        // Without a thread it is dropped by whoever used it last.
         let _ = self.pass(Work::Retired(snapshot));
+    }
+
+    /// Returns when all that is retired and in nobody's use has been dropped; at once if nothing was ever done here.
+    pub(crate) async fn tidied(&self) {
+        if self.work.lock().is_ok_and(|work| work.is_some()) {
+            // A call that cannot be made finds nothing to be dropped either.
+            let _ = self.run(|| ()).await;
+        }
     }
 
     fn pass(&self, work: Work<T>) -> io::Result<()> {
@@ -80,6 +88,10 @@ impl<T: Send + Sync + 'static> Workshop<T> {
 fn serve<T>(pieces: &Receiver<Work<T>>) {
     let mut retired: Vec<Arc<T>> = Vec::new();
     loop {
+        // Nobody can take one any more that only this thread has. A panic of one that is dropped is no reason to end.
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
+        }));
         let next = if retired.is_empty() {
             pieces.recv().map_err(|_| RecvTimeoutError::Disconnected)
         } else {
@@ -91,8 +103,6 @@ fn serve<T>(pieces: &Receiver<Work<T>>) {
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
-        // Nobody can take one any more that only this thread has.
-        retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
     }
 }
 

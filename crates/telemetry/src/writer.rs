@@ -35,6 +35,9 @@ const BATCH_BYTES: usize = 64 << 10;
 /// of a request.
 const GATHERING: Duration = Duration::from_millis(5);
 
+/// How long whoever drops a log waits for its last lines.
+const LAST: Duration = Duration::from_secs(2);
+
 /// Records hold client addresses: not for everybody on the machine.
 const FILE_MODE: u32 = 0o640;
 
@@ -51,7 +54,7 @@ pub enum Target {
     File(PathBuf),
 }
 
-/// One log. Cheap to share behind an `Arc`; dropping the last one writes out what waits.
+/// One log. Cheap to share behind an `Arc`; dropping the last one writes out what waits, if that takes no longer than two seconds.
 #[derive(Debug)]
 pub struct Writer {
     queue: Option<SyncSender<Message>>,
@@ -165,8 +168,10 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
+        // A pipe that nobody reads must not hold up whoever drops this.
+        let written = self.flush(LAST);
         self.queue = None;
-        if let Some(thread) = self.thread.get_mut().ok().and_then(Option::take) {
+        if let Some(thread) = self.thread.get_mut().ok().and_then(Option::take).filter(|_| written) {
             let _ = thread.join();
         }
     }
@@ -315,6 +320,24 @@ mod tests {
         });
         drop(writer);
         drain.join().unwrap();
+    }
+
+    #[test]
+    fn a_reader_that_does_not_read_holds_up_nobody_who_drops_the_log() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("fifo");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let _reader = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        let writer = Writer::open("access", &Target::File(path), counter()).unwrap();
+        let event = json!({ "text": "x".repeat(100_000) });
+        writer.event(&event);
+        writer.event(&event);
+        let (done, told) = sync_channel(1);
+        thread::spawn(move || {
+            drop(writer);
+            done.send(()).unwrap();
+        });
+        assert!(told.recv_timeout(10 * LAST).is_ok());
     }
 
     #[test]
