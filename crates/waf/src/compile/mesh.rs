@@ -82,8 +82,7 @@ pub(super) fn mesh<const W: usize>(
     enter_signs(&mut mesh.table);
     let is_of_page = origins.iter().any(|origin| origin.variable == V::ResponseBody);
     mesh.phrases = if is_of_page {
-        // Rare in both: neither knows enough of the other's kind.
-        Phrases::new(&phrases, |text| Pages::ordinary().of_text(text) * profile.of_text(text))
+        Phrases::new(&phrases, |text| Pages::ordinary().of_text(text))
     } else {
         Phrases::new(&phrases, |text| profile.of_text(text))
     };

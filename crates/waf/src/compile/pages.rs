@@ -5,6 +5,8 @@
 
 use std::{collections::HashMap, sync::LazyLock};
 
+use super::profile::ORDINARY as VALUES;
+
 /// Pages, records and messages as web servers and services send them, a bit of each kind.
 const ORDINARY: &[&str] = &[
     "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, \
@@ -50,14 +52,45 @@ const ORDINARY: &[&str] = &[
      server: every message carries all the information that is needed to answer it. This makes it possible to add more machines when there \
      is more work, and to take them away again. Another advantage is that you can see, at any time, which version is running where. For more \
      details, see the documentation of the library, or ask the people who use it every day.\n",
+    "/* list of orders */\nbody{font-family:Arial,Helvetica,sans-serif;overflow:hidden}\n.left{float:left;text-align:center}\n.title{font-weight:bold;\
+     position:absolute;left:0;right:auto;top:50%;height:100%;transition:opacity .2s ease-in-out;box-shadow:0 1px 2px rgba(0,0,0,.2)}\n\
+     .icon:before{content:\"\";background:url(../images/sprite.png) no-repeat;flex:1 1 auto;justify-content:space-between;cursor:pointer}\n",
+    "\"use strict\";\nconst path = require(\"path\");\nvar Buffer = require(\"buffer\").Buffer;\n\nfunction createObject(prototype, value) {\n  if (typeof value \
+     !== \"object\" || value === null) {\n    throw new TypeError(\"The value must be an object or a string\");\n  }\n  return Object.create(prototype, \
+     value);\n}\n\nmodule.exports = { createObject };\nexport default class Loader extends Base {\n  constructor(options = {}) {\n    super(options);\n    \
+     this.attributes = Object.assign({}, options.attributes);\n    this.files = new Map();\n  }\n\n  // Returns all files that were not loaded before.\n  \
+     async load(file, callback) {\n    try {\n      const result = await this.read(file, { encoding: \"utf8\", flag: undefined });\n      return \
+     callback(null, result.toString());\n    } catch (error) {\n      return callback(error);\n    }\n  }\n}\n",
+    "!function(e,t){\"object\"==typeof exports&&\"undefined\"!=typeof module?module.exports=t():e.app=t()}(this,(function(){var e=Array.prototype.slice,\
+     n=Object.defineProperty;function r(e,t,n){return t in e?n(e,t,{value:1,enumerable:!0,configurable:!0,writable:!0}):e[t]=n,e}for(var o=0,i=arguments.length;\
+     o<i;o++)switch(typeof t){case\"string\":break;default:continue}return new Promise((function(e,t){setTimeout(e,100)}))}));\n",
+    "<p>This page is part of the manual for developers. If a file cannot be found, the loader rejects it and an error is written to the log. \
+     All types of objects are described in the <a class=\"reference\" href=\"../library/index.html\">reference</a>; only the fields that are valid \
+     for a given type may be set, and strings are limited to 255 characters by default.</p>\n<pre><code class=\"language-python\">import os\n\nfor name in \
+     os.listdir(directory):\n    print(name, os.stat(name).st_size)\n</code></pre>\n<ul>\n<li>Added: support for more than one thread.</li>\n<li>Fixed: \
+     files that don't exist are skipped, and the buffer is flushed when the stream is closed.</li>\n</ul>\n",
+    "We use cookies so that the site works and so that we know how it is used. You may change your choice at any time. Some of our partners \
+     keep data of their own; what they do with it is described on their pages, and not under our control. Nothing you write in a message is \
+     read by anybody else, and none of it is kept longer than needed. If you would rather not be asked again, choose the second button. Orders \
+     that were placed on a weekend or a public holiday are sent on the next day. Each of them can be followed on the map until it is there. For \
+     questions about an invoice have its number ready, please; our team is happy to take your call between eight and six.\n",
+    "<p>The meeting was held on Monday, and the minutes will be sent out shortly. Everyone who could not come may look at the slides, which \
+     are worth an hour of your time. Three points were left open: who pays for the new office, what is done about the heating, and when the \
+     move takes place. A second date was not found yet. Well over half of the members have said that they can do it early in May; would all \
+     the others let me know? Most things went as planned, though some of the work had to be done again. Good news is that prices fell.</p>\n",
 ];
+
+/// Weight of what shorter windows let expect beside what was counted.
+const EXPECTED: f64 = 0.3;
 
 /// How often windows of four bytes occur.
 pub(super) struct Pages {
     /// Occurrences of three bytes.
     threes: HashMap<[u8; 3], f64>,
-    /// Of two.
-    twos: HashMap<[u8; 2], f64>,
+    /// Of two, with what is to be expected beside them.
+    twos: Vec<f64>,
+    /// Of one. What does not occur here is rare, not impossible.
+    ones: [f64; 256],
     /// Bytes of all of it.
     bytes: f64,
 }
@@ -69,12 +102,20 @@ impl Pages {
     }
 
     fn new() -> Self {
-        let mut pages = Self { threes: HashMap::new(), twos: HashMap::new(), bytes: 0.0 };
-        for text in ORDINARY {
+        let mut pages =
+            Self { threes: HashMap::new(), twos: vec![0.0; 1 << 16], ones: [1.0; 256], bytes: 0.0 };
+        // Answers hold much of what requests hold, only more of it.
+        for text in ORDINARY.iter().chain(VALUES).chain(VALUES) {
             let text: Vec<u8> = text.bytes().map(folded).collect();
+            text.iter().for_each(|one| pages.ones[usize::from(*one)] += 1.0);
+            text.array_windows().for_each(|[one, two]| pages.twos[place(*one, *two)] += 1.0);
             text.array_windows().for_each(|three| *pages.threes.entry(*three).or_default() += 1.0);
-            text.array_windows().for_each(|two| *pages.twos.entry(*two).or_default() += 1.0);
             pages.bytes += text.len() as f64;
+        }
+        for (one, of_one) in (0..=u8::MAX).zip(pages.ones) {
+            for (two, of_two) in (0..=u8::MAX).zip(pages.ones) {
+                pages.twos[place(one, two)] += EXPECTED * of_one * of_two / pages.bytes;
+            }
         }
         pages
     }
@@ -87,11 +128,20 @@ impl Pages {
 
     /// As if what follows two bytes were independent of what stands before them.
     fn of_window(&self, [one, two, three, four]: [u8; 4]) -> f64 {
-        // What does not occur here is rare, not impossible.
-        let of_three = |three| self.threes.get(&three).copied().unwrap_or(0.1);
-        let between = self.twos.get(&[two, three]).copied().unwrap_or(1.0);
-        of_three([one, two, three]) * of_three([two, three, four]) / between / self.bytes
+        self.of_three([one, two, three]) * self.of_three([two, three, four])
+            / self.twos[place(two, three)]
+            / self.bytes
     }
+
+    fn of_three(&self, [one, two, three]: [u8; 3]) -> f64 {
+        let pairs = self.twos[place(one, two)] * self.twos[place(two, three)];
+        let counted = self.threes.get(&[one, two, three]).copied().unwrap_or(0.0);
+        counted + EXPECTED * pairs / self.ones[usize::from(two)]
+    }
+}
+
+fn place(one: u8, two: u8) -> usize {
+    usize::from(one) << 8 | usize::from(two)
 }
 
 /// Digits are all the same, and so is letter case.

@@ -6,7 +6,7 @@ use super::prefilter::pairs;
 use crate::ir::sieve::{CLASSES, class};
 
 /// Values of requests as browsers, mobile applications and services send them.
-const ORDINARY: &[&str] = &[
+pub(super) const ORDINARY: &[&str] = &[
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/127.0.0.0 Safari/537.36",
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 14_5) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Safari/605.1.15",
     "Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",

@@ -3,7 +3,8 @@
 //! At every second byte of a value the window of four bytes there is looked up in a bit map, and what it may belong to is compared. Of each
 //! phrase two windows one byte apart are known by their hash, so that one of them is met; a phrase of just four bytes has one window, and
 //! one for each byte that may stand in front of it. Case is folded by setting a bit, which also folds other bytes: that costs a
-//! comparison, never a match. Shorter phrases are not kept here.
+//! comparison, never a match. Many phrases may share a window ("could not ..."): four bytes from another part of a phrase are compared
+//! before the whole of it. Shorter phrases are not kept here.
 
 use super::sieve::Rules;
 
@@ -41,10 +42,14 @@ pub(crate) struct Phrases<const W: usize> {
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     window: u32,
+    /// Four bytes that stand elsewhere in the phrase, in the shape of a window.
+    further: u32,
     from: u32,
     length: u16,
     /// Of the window within the phrase; -1 if it begins in front of it.
     offset: i16,
+    /// From the window to the further bytes.
+    apart: i16,
     bit: u16,
 }
 
@@ -74,10 +79,17 @@ impl<const W: usize> Phrases<W> {
 
     fn add(&mut self, bit: usize, phrase: &[u8], cost: &impl Fn(&[u8]) -> f64) {
         let text = phrase.to_ascii_lowercase();
-        let costs = text.windows((WINDOW + 1).min(text.len())).enumerate();
-        let best =
-            costs.map(|(at, window)| (cost(window), at)).min_by(|one, other| one.0.total_cmp(&other.0));
-        let Some((_, at)) = best else { return };
+        let cheapest = |length: usize, taken: std::ops::Range<usize>| {
+            let places = text.windows(length.min(text.len())).enumerate();
+            let free = places.filter(|(at, _)| !taken.contains(at));
+            let costs = free.map(|(at, window)| (cost(window), at));
+            costs.min_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, at)| at)
+        };
+        let Some(at) = cheapest(WINDOW + 1, 0..0) else { return };
+        let of = |at: usize| window_at(&text, at);
+        // What the windows themselves do not hold, as far as the phrase goes on.
+        let elsewhere = cheapest(WINDOW, at.saturating_sub(WINDOW - 1)..at + WINDOW + 1).unwrap_or(0);
+        let Some(further) = of(elsewhere) else { return };
         let from = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
         let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
         let known = self.known.get_or_insert_with(|| Box::new([0; WORDS]));
@@ -87,25 +99,26 @@ impl<const W: usize> Phrases<W> {
                 *word |= 1 << (place & 63);
             }
         };
-        let entry = Entry { window: 0, from, length, offset: 0, bit: u16::try_from(bit).unwrap_or(0) };
+        let bit = u16::try_from(bit).unwrap_or(0);
+        // Phrases are shorter than what an offset can tell.
+        let apart = |offset: i16| i16::try_from(elsewhere).unwrap_or(i16::MAX) - offset;
+        let entry =
+            |window, offset| Entry { window, further, from, length, offset, apart: apart(offset), bit };
         if let [one, two, three, _] = *text.as_slice() {
             // Half of all bytes: the others fold onto them.
             for before in (0..=u8::MAX).filter(|byte| byte & 0x20 != 0) {
                 enter(u32::from_le_bytes([before, one, two, three]) | FOLD);
             }
-            let window = u32::from_le_bytes([0, one, two, three]) | FOLD;
-            self.entries.push(Entry { window, offset: -1, ..entry });
+            self.entries.push(entry(u32::from_le_bytes([0, one, two, three]) | FOLD, -1));
         }
         for offset in [at, at + 1] {
-            let window = text.get(offset..offset + WINDOW).and_then(|window| window.try_into().ok());
-            if let (Some(window), Ok(offset)) = (window, i16::try_from(offset)) {
-                let window = u32::from_le_bytes(window) | FOLD;
+            if let (Some(window), Ok(offset)) = (of(offset), i16::try_from(offset)) {
                 enter(window);
-                self.entries.push(Entry { window, offset, ..entry });
+                self.entries.push(entry(window, offset));
             }
         }
         self.texts.extend_from_slice(&text);
-        if let Some(word) = self.rules.get_mut(bit / 64) {
+        if let Some(word) = self.rules.get_mut(usize::from(bit / 64)) {
             *word |= 1 << (bit % 64);
         }
     }
@@ -182,14 +195,18 @@ impl<const W: usize> Phrases<W> {
     #[inline(never)]
     fn compare_with(&self, entries: &[Entry], value: &[u8], at: usize, window: u32, found: &mut Rules<W>) {
         for entry in entries {
-            // One of a rule's phrases is enough: what an attacker repeats is not compared again.
-            let word = found.get(usize::from(entry.bit) / 64).copied().unwrap_or_default();
-            if word >> (entry.bit % 64) & 1 == 1 {
-                continue;
-            }
             // A byte in front of a phrase may be any.
             let differs = if entry.offset < 0 { (entry.window ^ window) >> 8 } else { entry.window ^ window };
             if differs != 0 {
+                continue;
+            }
+            let further = at.checked_add_signed(isize::from(entry.apart)).and_then(|at| window_at(value, at));
+            if further != Some(entry.further) {
+                continue;
+            }
+            // One of a rule's phrases is enough: what an attacker repeats is not compared again.
+            let word = found.get(usize::from(entry.bit) / 64).copied().unwrap_or_default();
+            if word >> (entry.bit % 64) & 1 == 1 {
                 continue;
             }
             let text = self.texts.get(entry.from as usize..entry.from as usize + usize::from(entry.length));
@@ -203,6 +220,13 @@ impl<const W: usize> Phrases<W> {
             }
         }
     }
+}
+
+/// The four bytes at a place.
+#[inline(always)]
+fn window_at(bytes: &[u8], at: usize) -> Option<u32> {
+    let four = bytes.get(at..)?.first_chunk()?;
+    Some(u32::from_le_bytes(*four) | FOLD)
 }
 
 /// Whether bytes are a text, which is in lower case. Texts that begin alike mostly end otherwise: the last byte is looked at first.
@@ -239,8 +263,8 @@ mod tests {
     proptest! {
         #[test]
         fn a_phrase_is_found_wherever_it_stands_and_nothing_else(
-            phrases in proptest::collection::vec("[abA/. @`]{4,8}", 1..20),
-            value in "[abAB/. @`]{0,40}",
+            phrases in proptest::collection::vec("[abA/. @`]{4,8}|aba/bab[abA/. @`]{0,12}", 1..20),
+            value in "(?:[abAB/. @`]|aba/bab){0,40}",
             at in 0_usize..40,
         ) {
             let all: Vec<(usize, &[u8])> =
