@@ -40,6 +40,8 @@ const FIRST_ALLOCATION: usize = 64 << 10;
 pub(crate) struct Inspection {
     /// Absent after a panic, and once it is finished.
     transaction: Option<Transaction>,
+    /// What phase 5 left, until the record is written.
+    report: Option<Report>,
     elapsed: Duration,
     /// Refusal by a response phase, which happens out of the context's sight.
     pub(crate) refusal: Option<Refusal>,
@@ -90,6 +92,7 @@ impl SharedInspection {
                 }
                 transaction
             }),
+            report: None,
             elapsed: Duration::ZERO,
             refusal: None,
             room: None,
@@ -139,13 +142,19 @@ impl Inspection {
         self.transaction.as_ref().is_some_and(Transaction::work_is_spent)
     }
 
-    /// Phase 5, and the end. The time is that of all phases.
-    pub(crate) fn finish(&mut self) -> Option<(Report, Duration)> {
-        let transaction = self.transaction.take()?;
+    /// Phase 5, and the end of the transaction. To be called earlier than the record is written where nothing comes any more that rules
+    /// see: the engine and what it holds are in the processor's caches then.
+    pub(crate) fn conclude(&mut self) {
+        let Some(transaction) = self.transaction.take() else { return };
         let began = Instant::now();
-        let report = catch_unwind(AssertUnwindSafe(|| transaction.finish())).ok()?;
+        self.report = catch_unwind(AssertUnwindSafe(|| transaction.finish())).ok();
         self.elapsed += began.elapsed();
-        Some((report, self.elapsed))
+    }
+
+    /// Phase 5, unless it was run, and the end. The time is that of all phases.
+    pub(crate) fn finish(&mut self) -> Option<(Report, Duration)> {
+        self.conclude();
+        self.report.take().map(|report| (report, self.elapsed))
     }
 }
 
@@ -297,8 +306,7 @@ mod tests {
     use super::*;
     use crate::{assemble::FileLoader, clock::SystemClock};
 
-    #[test]
-    fn a_panic_in_the_engine_refuses_the_request_and_is_the_end_of_it() {
+    fn inspection() -> Inspection {
         let compiled = portcullis_waf::compile(&Document::default(), &Sources::new(), &FileLoader::new());
         let address = "127.0.0.1:1".parse().expect("an address");
         let connection = EngineConnection { client: address, server: address, unique_id: "id".to_owned() };
@@ -309,11 +317,31 @@ mod tests {
             Arc::new(Collections::new(1, 1)),
             Arc::new(SystemClock),
         );
-        let mut inspection =
-            Inspection { transaction: Some(transaction), elapsed: Duration::ZERO, refusal: None, room: None };
+        Inspection {
+            transaction: Some(transaction),
+            report: None,
+            elapsed: Duration::ZERO,
+            refusal: None,
+            room: None,
+        }
+    }
+
+    #[test]
+    fn a_panic_in_the_engine_refuses_the_request_and_is_the_end_of_it() {
+        let mut inspection = inspection();
         assert_eq!(inspection.phase(|transaction| transaction.request_body(b"")), Ok(()));
         assert_eq!(inspection.phase(|_| panic!("a fault of the engine")), Err(Refusal::EnginePanic));
         assert_eq!(inspection.phase(|transaction| transaction.request_body(b"")), Err(Refusal::EnginePanic));
+        assert!(inspection.finish().is_none());
+    }
+
+    #[test]
+    fn what_phase_5_left_waits_for_the_record_and_nothing_is_judged_any_more() {
+        let mut inspection = inspection();
+        inspection.conclude();
+        let elapsed = inspection.elapsed;
+        assert_eq!(inspection.phase(|transaction| transaction.request_body(b"")), Err(Refusal::EnginePanic));
+        assert!(inspection.finish().is_some_and(|(_, told)| told == elapsed));
         assert!(inspection.finish().is_none());
     }
 }

@@ -62,38 +62,37 @@ pub(crate) fn in_time(ctx: &Context) -> Result<(), Refusal> {
     }
 }
 
-/// Phase 3; where the rules want the body too, or refuse, a held session takes the answer in.
+/// Phase 3; where the rules want the body too, or refuse, a held session takes the answer in. Whether it holds it until it was judged.
 pub(crate) fn inspect(
     snapshot: &Snapshot,
     ctx: &mut Context,
     session: &mut Session,
     response: &ResponseHeader,
-) {
+) -> bool {
     if response.status.is_informational() && response.status != StatusCode::SWITCHING_PROTOCOLS {
-        return;
+        return false;
     }
     if let Some(attempt) = ctx.attempt.as_mut() {
         attempt.status = Some(response.status.as_u16());
     }
     if !snapshot.config.waf.inspect_responses || ctx.mode() == WafMode::Off {
-        return;
+        return false;
     }
-    let Some(inspection) = ctx.inspection.clone() else { return };
-    match phase_3(&inspection, response) {
+    let Some(inspection) = ctx.inspection.clone() else { return false };
+    let outcome = match phase_3(&inspection, response) {
         Ok(Some(bounds)) if response.status != StatusCode::SWITCHING_PROTOCOLS => {
             let plan = hold(snapshot, ctx, &inspection, bounds);
-            return put(ctx, session, plan);
+            put(ctx, session, plan);
+            return true;
         }
-        Ok(_) => {}
-        Err(refusal) => {
-            return put(ctx, session, Plan::Replace(Refuser::new(ctx, &inspection).refuse(refusal)));
-        }
-    }
-    // Phase 4 runs all the same: some of its rules look at the status only, and its verdict may rest on phase 3.
-    let verdict = inspection.lock().phase(|transaction| transaction.response_body_shared(&Bytes::new()));
-    if let Err(refusal) = verdict {
+        // Phase 4 runs all the same: some of its rules look at the status only, and its verdict may rest on phase 3.
+        Ok(_) => inspection.lock().phase(|transaction| transaction.response_body_shared(&Bytes::new())),
+        Err(refusal) => Err(refusal),
+    };
+    if let Err(refusal) = outcome {
         put(ctx, session, Plan::Replace(Refuser::new(ctx, &inspection).refuse(refusal)));
     }
+    false
 }
 
 /// Gives the held session its plan; one that is not there yet is attached now.
@@ -211,8 +210,12 @@ struct Phase4 {
 impl Judge for Phase4 {
     fn judge(&self, body: &Bytes) -> Option<Reply> {
         let body = body.slice(..self.limit.min(body.len()));
-        let inspection = &self.refuser.inspection;
-        let call = || inspection.lock().phase(|transaction| transaction.response_body_shared(&body));
+        let call = || {
+            let mut inspection = self.refuser.inspection.lock();
+            inspection.phase(|transaction| transaction.response_body_shared(&body))?;
+            inspection.conclude();
+            Ok(())
+        };
         aside(body.len(), call).err().map(|refusal| self.refuser.refuse(refusal))
     }
 
