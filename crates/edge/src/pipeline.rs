@@ -107,7 +107,9 @@ impl ProxyHttp for Pipeline {
             return Err(stop(ctx, refusal));
         }
         let snapshot = Arc::clone(&ctx.snapshot);
-        respond::inspect(&snapshot, ctx, session, upstream_response);
+        if !respond::inspect(&snapshot, ctx, session, upstream_response) {
+            let_others_go_first().await;
+        }
         Ok(())
     }
 
@@ -167,10 +169,14 @@ impl ProxyHttp for Pipeline {
     }
 
     async fn logging(&self, session: &mut Session, e: Option<&Error>, ctx: &mut Context) {
+        let ended = tokio::time::Instant::now();
+        let_others_go_first().await;
         detach(session, ctx);
         if ctx.refusal.is_none() && ctx.answered.is_none() {
             ctx.refusal = e.map(|error| forward::blame(ctx, error));
         }
+        // The time of a request is not that of those who went first.
+        ctx.answered.get_or_insert(ended);
         record::request(session, ctx);
     }
 
@@ -207,18 +213,23 @@ async fn request_stages(session: &mut Session, ctx: &mut Context) -> Result<(), 
         return Err(Refusal::Shed);
     }
     limit::request(&snapshot, ctx).await?;
+    if ctx.mode() != WafMode::Off {
+        let_others_go_first().await;
+    }
     inspect::head(&snapshot, ctx)?;
     let body = inspect::body(&snapshot, ctx, session).await?;
     if let Some(body) = body.filter(|body| !body.is_empty()) {
         ctx.slot = Some(session::attach(&mut session.downstream_session, Some(body)));
     }
-    if ctx.mode() != WafMode::Off {
-        // Requests that wait are judged one after the other, and then forwarded one after the other: what either takes is in the
-        // processor's caches but once, and a backend that sleeps is woken once for all of them. Measured under load, an eighth of a
-        // request's time; a request that is alone goes on after a look for events.
-        tokio::task::yield_now().await;
-    }
+    let_others_go_first().await;
     Ok(())
+}
+
+/// Requests that wait are read one after the other, then judged one after the other, and so on: what a part of the way takes is in the
+/// processor's caches but once for all of them, and a backend that sleeps is woken once. A request that is alone goes on after a look
+/// for events. Not to be called with anything held that others wait for.
+pub(crate) async fn let_others_go_first() {
+    tokio::task::yield_now().await;
 }
 
 async fn refuse(session: &mut Session, ctx: &mut Context, refusal: Refusal) {

@@ -29,6 +29,7 @@ use pingora_http::{RequestHeader, ResponseHeader};
 use crate::{
     answer::{self, Refusal, Reply},
     budget::Reservation,
+    pipeline::let_others_go_first,
 };
 
 /// Stream of messages beside HTTP; a protocol of pingora's own that is not used here.
@@ -138,6 +139,7 @@ impl Held {
         // Kept until the bytes are written: a client that reads slowly holds them as much as the judge did.
         let mut room = None;
         if let Some(hold) = self.hold.take() {
+            let_others_go_first().await;
             if let Some(reply) = hold.judge.judge(&body) {
                 return self.replace(reply).await;
             }
