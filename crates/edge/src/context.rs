@@ -86,7 +86,7 @@ pub(crate) struct Context {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) request_id: String,
     pub(crate) began: Instant,
-    /// When the answer had been sent; a client that lingers after it does not count as a long request.
+    /// When an answer of ours had been sent; a client that lingers after it does not count as a long request.
     pub(crate) answered: Option<Instant>,
     /// When the backend's answer began.
     pub(crate) answer_began: Option<Instant>,

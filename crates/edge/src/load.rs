@@ -1,7 +1,7 @@
 //! How long work waits for a processor, measured by work that has nothing else to do.
 //!
-//! A task sleeps for a moment again and again; by how much it wakes too late is what every request waits at this moment, whoever's
-//! handshake, rules or body keeps the workers busy.
+//! A task sleeps for a moment again and again, and lets others go first as often as a request does; by how much it comes too late is what
+//! every request waits at this moment, whoever's handshake, rules or body keeps the workers busy.
 
 use std::{
     sync::{
@@ -14,7 +14,10 @@ use std::{
 use portcullis_policy::{Pressure, Queue};
 use tokio::time::{Instant, sleep};
 
-use crate::edge::Edge;
+use crate::{
+    edge::Edge,
+    pipeline::{TURNS, let_others_go_first},
+};
 
 /// Between two looks.
 const STEP: Duration = Duration::from_millis(20);
@@ -65,6 +68,9 @@ async fn look(edge: Weak<Edge>) {
     loop {
         let began = Instant::now();
         sleep(STEP).await;
+        for _ in 0..TURNS {
+            let_others_go_first().await;
+        }
         let elapsed = began.elapsed();
         let Some(edge) = edge.upgrade() else { return };
         let waited = elapsed.saturating_sub(STEP);

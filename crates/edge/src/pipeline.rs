@@ -169,14 +169,10 @@ impl ProxyHttp for Pipeline {
     }
 
     async fn logging(&self, session: &mut Session, e: Option<&Error>, ctx: &mut Context) {
-        let ended = tokio::time::Instant::now();
-        let_others_go_first().await;
         detach(session, ctx);
         if ctx.refusal.is_none() && ctx.answered.is_none() {
             ctx.refusal = e.map(|error| forward::blame(ctx, error));
         }
-        // The time of a request is not that of those who went first.
-        ctx.answered.get_or_insert(ended);
         record::request(session, ctx);
     }
 
@@ -225,9 +221,12 @@ async fn request_stages(session: &mut Session, ctx: &mut Context) -> Result<(), 
     Ok(())
 }
 
+/// How often a request lets others go first, at most.
+pub(crate) const TURNS: usize = 3;
+
 /// Requests that wait are read one after the other, then judged one after the other, and so on: what a part of the way takes is in the
 /// processor's caches but once for all of them, and a backend that sleeps is woken once. A request that is alone goes on after a look
-/// for events. Not to be called with anything held that others wait for.
+/// for events. Not to be called when the answer is out: what others wait for, and the record, would be late.
 pub(crate) async fn let_others_go_first() {
     tokio::task::yield_now().await;
 }

@@ -138,8 +138,10 @@ impl Held {
     async fn release(&mut self, body: Bytes, rest: impl Iterator<Item = HttpTask> + Send) -> Result<bool> {
         // Kept until the bytes are written: a client that reads slowly holds them as much as the judge did.
         let mut room = None;
-        if let Some(hold) = self.hold.take() {
+        if self.hold.is_some() {
             let_others_go_first().await;
+        }
+        if let Some(hold) = self.hold.take() {
             if let Some(reply) = hold.judge.judge(&body) {
                 return self.replace(reply).await;
             }

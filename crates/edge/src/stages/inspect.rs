@@ -143,7 +143,7 @@ impl Inspection {
     }
 
     /// Phase 5, and the end of the transaction. To be called earlier than the record is written where nothing comes any more that rules
-    /// see: the engine and what it holds are in the processor's caches then.
+    /// see: the engine and what it holds are in the processor's caches then. `DURATION` ends there.
     pub(crate) fn conclude(&mut self) {
         let Some(transaction) = self.transaction.take() else { return };
         let began = Instant::now();

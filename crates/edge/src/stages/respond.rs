@@ -62,7 +62,8 @@ pub(crate) fn in_time(ctx: &Context) -> Result<(), Refusal> {
     }
 }
 
-/// Phase 3; where the rules want the body too, or refuse, a held session takes the answer in. Whether it holds it until it was judged.
+/// Phase 3; where the rules want the body too, or refuse, a held session takes the answer in.
+/// Whether there is one that does so.
 pub(crate) fn inspect(
     snapshot: &Snapshot,
     ctx: &mut Context,
@@ -89,10 +90,9 @@ pub(crate) fn inspect(
         Ok(_) => inspection.lock().phase(|transaction| transaction.response_body_shared(&Bytes::new())),
         Err(refusal) => Err(refusal),
     };
-    if let Err(refusal) = outcome {
-        put(ctx, session, Plan::Replace(Refuser::new(ctx, &inspection).refuse(refusal)));
-    }
-    false
+    let Err(refusal) = outcome else { return false };
+    put(ctx, session, Plan::Replace(Refuser::new(ctx, &inspection).refuse(refusal)));
+    true
 }
 
 /// Gives the held session its plan; one that is not there yet is attached now.
