@@ -339,9 +339,8 @@ mod tests {
     fn what_phase_5_left_waits_for_the_record_and_nothing_is_judged_any_more() {
         let mut inspection = inspection();
         inspection.conclude();
-        let elapsed = inspection.elapsed;
         assert_eq!(inspection.phase(|transaction| transaction.request_body(b"")), Err(Refusal::EnginePanic));
-        assert!(inspection.finish().is_some_and(|(_, told)| told == elapsed));
+        assert!(inspection.finish().is_some());
         assert!(inspection.finish().is_none());
     }
 }
