@@ -1,5 +1,5 @@
-//! The record: phase 5 if it was not run yet, one access line, one audit event where one is due, and the numbers. Every request comes here, however it
-//! ended, and every connection that came to no request.
+//! The record: phase 5 if it was not run yet, one access line, one audit event where one is due, and the numbers. Every request comes
+//! here, however it ended, and every connection that came to no request.
 
 use std::{borrow::Cow, time::Duration};
 

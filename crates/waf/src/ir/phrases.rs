@@ -101,7 +101,7 @@ impl<const W: usize> Phrases<W> {
         };
         let bit = u16::try_from(bit).unwrap_or(0);
         // Phrases are shorter than what an offset can tell.
-        let apart = |offset: i16| i16::try_from(elsewhere).unwrap_or(i16::MAX) - offset;
+        let apart = |offset: i16| i16::try_from(elsewhere).unwrap_or(i16::MAX).saturating_sub(offset);
         let entry =
             |window, offset| Entry { window, further, from, length, offset, apart: apart(offset), bit };
         if let [one, two, three, _] = *text.as_slice() {
