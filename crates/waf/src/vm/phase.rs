@@ -2,7 +2,7 @@
 //!
 //! Invariant: up to the step at hand, what the transaction holds is what it would hold if every rule had been evaluated.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 
 use super::{
     matcher, scratch,
@@ -43,8 +43,13 @@ pub(crate) struct Planned {
 }
 
 thread_local! {
-    static KEPT: Cell<Option<Box<Planned>>> = const { Cell::new(None) };
+    /// What transactions left; many of one thread may be under way at once.
+    #[expect(clippy::vec_box, reason = "they are handed out as boxes")]
+    static KEPT: RefCell<Vec<Box<Planned>>> = const { RefCell::new(Vec::new()) };
 }
+
+/// So many are kept by a thread.
+const MOST_LEFT: usize = 64;
 
 /// Steps that match for certain for which room is kept from one transaction to the next.
 const MOST_KEPT: usize = 64;
@@ -52,7 +57,7 @@ const MOST_KEPT: usize = 64;
 impl Planned {
     /// For a transaction that has a plan or not.
     pub(crate) fn take(planned: bool) -> Box<Self> {
-        let mut forecast = KEPT.take().unwrap_or_default();
+        let mut forecast = KEPT.with_borrow_mut(Vec::pop).unwrap_or_default();
         forecast.due = u8::from(planned);
         forecast
     }
@@ -63,7 +68,11 @@ impl Planned {
         self.certain.clear();
         self.sightings.clear();
         if self.seen.clear() && self.certain.capacity() <= MOST_KEPT {
-            KEPT.set(Some(self));
+            KEPT.with_borrow_mut(|kept| {
+                if kept.len() < MOST_LEFT {
+                    kept.push(self);
+                }
+            });
         }
     }
 
@@ -328,5 +337,25 @@ impl Run {
             self.state.highest_severity = self.state.highest_severity.min(*severity);
         }
         self.audited |= plan.audited.iter().any(|step| within(*step));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_transactions_leave_that_were_under_way_at_once_is_used_again() {
+        let under_way: Vec<_> = (0..MOST_LEFT + 3)
+            .map(|_| {
+                let mut planned = Planned::take(true);
+                planned.awake.reserve(16);
+                planned
+            })
+            .collect();
+        under_way.into_iter().for_each(Planned::put_back);
+        let next: Vec<_> = (0..=MOST_LEFT).map(|_| Planned::take(true)).collect();
+        let used = next.iter().filter(|planned| planned.awake.capacity() > 0).count();
+        assert_eq!(used, MOST_LEFT);
     }
 }
