@@ -21,6 +21,7 @@ mod edge;
 mod gate;
 mod host;
 mod identity;
+mod in_step;
 mod limits;
 mod listener;
 mod load;

@@ -1,7 +1,8 @@
 //! How long work waits for a processor, measured by work that has nothing else to do.
 //!
-//! A task sleeps for a moment again and again, and lets others go first as often as a request does; by how much it comes too late is what
-//! every request waits at this moment, whoever's handshake, rules or body keeps the workers busy.
+//! A task sleeps for a moment again and again, and gives its worker away as often as a request comes to a stage at which others gather; by
+//! how much it comes too late is what every request waits at this moment, whoever's handshake, rules or body keeps the workers busy. How
+//! long those that gather wait for each other is not in it.
 
 use std::{
     sync::{
@@ -12,12 +13,12 @@ use std::{
 };
 
 use portcullis_policy::{Pressure, Queue};
-use tokio::time::{Instant, sleep};
-
-use crate::{
-    edge::Edge,
-    pipeline::{TURNS, let_others_go_first},
+use tokio::{
+    task::yield_now,
+    time::{Instant, sleep},
 };
+
+use crate::{edge::Edge, in_step::Stage};
 
 /// Between two looks.
 const STEP: Duration = Duration::from_millis(20);
@@ -68,8 +69,8 @@ async fn look(edge: Weak<Edge>) {
     loop {
         let began = Instant::now();
         sleep(STEP).await;
-        for _ in 0..TURNS {
-            let_others_go_first().await;
+        for _ in Stage::ALL {
+            yield_now().await;
         }
         let elapsed = began.elapsed();
         let Some(edge) = edge.upgrade() else { return };

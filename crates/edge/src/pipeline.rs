@@ -17,6 +17,7 @@ use crate::{
     answer::{self, Refusal},
     context::{Arrival, Context},
     edge::Edge,
+    in_step::{self, Stage},
     session,
     stages::{address, admit, forward, inspect, limit, record, respond},
 };
@@ -108,7 +109,7 @@ impl ProxyHttp for Pipeline {
         }
         let snapshot = Arc::clone(&ctx.snapshot);
         if !respond::inspect(&snapshot, ctx, session, upstream_response) {
-            let_others_go_first().await;
+            in_step::gather(Stage::Answer).await;
         }
         Ok(())
     }
@@ -210,25 +211,15 @@ async fn request_stages(session: &mut Session, ctx: &mut Context) -> Result<(), 
     }
     limit::request(&snapshot, ctx).await?;
     if ctx.mode() != WafMode::Off {
-        let_others_go_first().await;
+        in_step::gather(Stage::Inspection).await;
     }
     inspect::head(&snapshot, ctx)?;
     let body = inspect::body(&snapshot, ctx, session).await?;
     if let Some(body) = body.filter(|body| !body.is_empty()) {
         ctx.slot = Some(session::attach(&mut session.downstream_session, Some(body)));
     }
-    let_others_go_first().await;
+    in_step::gather(Stage::Forwarding).await;
     Ok(())
-}
-
-/// How often a request lets others go first, at most.
-pub(crate) const TURNS: usize = 3;
-
-/// Requests that wait are read one after the other, then judged one after the other, and so on: what a part of the way takes is in the
-/// processor's caches but once for all of them, and a backend that sleeps is woken once. A request that is alone goes on after a look
-/// for events. Not to be called when the answer is out: what others wait for, and the record, would be late.
-pub(crate) async fn let_others_go_first() {
-    tokio::task::yield_now().await;
 }
 
 async fn refuse(session: &mut Session, ctx: &mut Context, refusal: Refusal) {

@@ -29,7 +29,7 @@ use pingora_http::{RequestHeader, ResponseHeader};
 use crate::{
     answer::{self, Refusal, Reply},
     budget::Reservation,
-    pipeline::let_others_go_first,
+    in_step::{self, Stage},
 };
 
 /// Stream of messages beside HTTP; a protocol of pingora's own that is not used here.
@@ -139,7 +139,7 @@ impl Held {
         // Kept until the bytes are written: a client that reads slowly holds them as much as the judge did.
         let mut room = None;
         if self.hold.is_some() {
-            let_others_go_first().await;
+            in_step::gather(Stage::Answer).await;
         }
         if let Some(hold) = self.hold.take() {
             if let Some(reply) = hold.judge.judge(&body) {
