@@ -215,8 +215,9 @@ async fn request_stages(session: &mut Session, ctx: &mut Context) -> Result<(), 
     }
     inspect::head(&snapshot, ctx)?;
     let body = inspect::body(&snapshot, ctx, session).await?;
-    if let Some(body) = body.filter(|body| !body.is_empty()) {
-        ctx.slot = Some(session::attach(&mut session.downstream_session, Some(body)));
+    let body = body.filter(|body| !body.is_empty());
+    if body.is_some() || session.is_upgrade_req() {
+        ctx.slot = Some(session::attach(&mut session.downstream_session, body));
     }
     in_step::gather(Stage::Forwarding).await;
     Ok(())

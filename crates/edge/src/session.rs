@@ -1,6 +1,9 @@
 //! The held session stands in for the client's while a request is at the backend: it serves the body that was read and inspected
 //! before, and holds the answer back until it was inspected too.
 //!
+//! It also keeps the end of a WebSocket handshake's request to itself until the backend has answered: to pingora, a request that ends
+//! after the backend has switched protocols is the end of the tunnel, and which of the two it hears of first is chance.
+//!
 //! It delegates everything else. Two invariants: the body it replays is exactly what the rules saw, and no byte of a held answer
 //! goes out before its judge has spoken. It is attached late and taken off before pingora finishes, so keep-alive is the real
 //! session's business alone.
@@ -12,7 +15,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use pingora_core::{
     Error, ErrorType, Result,
     protocols::{
@@ -177,6 +180,14 @@ impl Held {
         self.hold.as_ref().is_some_and(|hold| !hold.rejects_longer && self.parts.len() >= hold.limit)
     }
 
+    /// Whether this is a handshake (RFC 6455, section 4.1) that has no final answer yet: its request has not ended.
+    fn is_undecided(&self) -> bool {
+        let decided = |head: &ResponseHeader| {
+            !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS
+        };
+        !self.replaced && self.inner.is_upgrade_req() && !self.inner.response_written().is_some_and(decided)
+    }
+
     async fn hold_tasks(&mut self, tasks: Vec<HttpTask>) -> Result<bool> {
         let mut tasks = tasks.into_iter();
         while let Some(task) = tasks.next() {
@@ -245,7 +256,7 @@ impl CustomSession for Held {
     }
 
     fn is_body_done(&mut self) -> bool {
-        self.body.is_some() || self.inner.is_body_done()
+        self.body.is_some() || (!self.is_undecided() && self.inner.is_body_done())
     }
 
     fn is_body_empty(&mut self) -> bool {
@@ -263,7 +274,7 @@ impl CustomSession for Held {
     }
 
     async fn read_body_or_idle(&mut self, no_body_expected: bool) -> Result<Option<Bytes>> {
-        let none = no_body_expected || self.body.is_some();
+        let none = no_body_expected || self.body.is_some() || self.is_undecided();
         self.inner.read_body_or_idle(none).await
     }
 
@@ -277,10 +288,12 @@ impl CustomSession for Held {
         self.body.is_none() && self.inner.retry_buffer_truncated()
     }
 
-    /// The body, under the name by which pingora asks for one that was read before.
+    /// The body, under the name by which pingora asks for one that was read before. Of a handshake nothing was: without a buffer, pingora
+    /// passes on the end of a request that has no body.
     fn get_retry_buffer(&self) -> Option<Bytes> {
         match &self.body {
             Some(body) => Some(body.clone()).filter(|body| !body.is_empty()),
+            None if self.is_undecided() => Some(Bytes::new()),
             None => self.inner.get_retry_buffer(),
         }
     }

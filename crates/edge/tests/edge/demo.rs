@@ -43,5 +43,14 @@ fn the_demo_backend_tells_what_reached_it_and_answers_as_asked() {
     let answer = h2_exchange(&site.client(), request, wanted.as_bytes()).expect("an answer");
     assert_eq!((answer.status, answer.header("x-wanted").as_deref()), (203, Some("yes")));
     assert_eq!(answer.body, b"hello");
+
+    // HTTP/2 has no such handshake (RFC 9113, section 8.6): what the backend gets is a plain request, and it has an end.
+    let handshake = format!(
+        "GET /socket HTTP/1.1\r\nHost: {NAME}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    let answer = site.client().exchange(handshake.as_bytes()).expect("an answer");
+    let echo: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
+    assert_eq!((&echo["path"], &echo["body_bytes"]), (&"/socket".into(), &0.into()));
     site.block_on(async {});
 }

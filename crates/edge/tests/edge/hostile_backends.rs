@@ -1,13 +1,16 @@
 //! Backends that answer what could be read two ways, or switch protocols unasked: a bad gateway, whatever was asked and however.
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{Read, Write as _},
     net::{SocketAddr, TcpListener},
+    sync::Arc,
     thread,
     time::Duration,
 };
 
-use portcullis_testkit::{RecordingUpstream, Reply, h2_exchange, http::Request};
+use portcullis_config::Transport;
+use portcullis_testkit::{Authority, RecordingUpstream, Reply, h2_exchange, http::Request};
+use rustls::{ServerConfig, ServerConnection};
 
 use crate::site::{HSTS, NAME, Site};
 
@@ -78,7 +81,7 @@ fn site_before(address: SocketAddr, change: impl FnOnce(&mut portcullis_config::
     })
 }
 
-fn head(stream: &mut std::net::TcpStream) -> Vec<u8> {
+fn head(stream: &mut impl Read) -> Vec<u8> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") && stream.read_exact(&mut byte).is_ok() {
@@ -108,6 +111,43 @@ fn what_is_sent_before_the_tunnel_stands_waits_for_it() {
     wire.send(b"early").expect("sent");
     let everything = String::from_utf8_lossy(&wire.rest().expect("the end")).into_owned();
     assert!(everything.starts_with("HTTP/1.1 101") && everything.ends_with("\r\n\r\nearly"), "{everything}");
+    served.join().expect("served");
+}
+
+#[test]
+fn a_tunnel_stands_though_the_backend_agrees_before_the_request_has_ended() {
+    const AGREED: &[u8] =
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nhello";
+    // Which of the two the edge hears of first is chance.
+    const TIMES: usize = 12;
+    let authority = Authority::new("backend authority");
+    let mut tls = ServerConfig::clone(&authority.leaf(&["backend.test"]).server_config(&["http/1.1"]));
+    // The answer comes along with the TLS handshake: it is there when the request is sent.
+    tls.send_half_rtt_data = true;
+    let tls = Arc::new(tls);
+    let (address, served) = scripted(TIMES, move |mut stream| {
+        let mut connection = ServerConnection::new(Arc::clone(&tls)).expect("a connection");
+        connection.writer().write_all(AGREED).expect("kept");
+        let mut wire = rustls::Stream::new(&mut connection, &mut stream);
+        head(&mut wire);
+        thread::sleep(Duration::from_millis(20));
+        wire.write_all(b" and goodbye").expect("the tunnel stands");
+        wire.conn.send_close_notify();
+        wire.flush().expect("sent");
+    });
+    let directory = tempfile::tempdir().expect("a directory");
+    let ca = authority.write(directory.path(), "ca").expect("written");
+    let site = site_before(address, |config| {
+        let name = Some("backend.test".to_owned());
+        config.upstreams[0].transport = Transport::Tls { ca, ca_span: None, name };
+    });
+    for _ in 0..TIMES {
+        let mut wire = site.client().connect().expect("connected");
+        wire.send(HANDSHAKE.as_bytes()).expect("sent");
+        let everything = String::from_utf8_lossy(&wire.rest().expect("the end")).into_owned();
+        assert!(everything.starts_with("HTTP/1.1 101"), "{everything}");
+        assert!(everything.ends_with("hello and goodbye"), "{everything}");
+    }
     served.join().expect("served");
 }
 
