@@ -394,3 +394,63 @@ fn what_usual_values_wake_is_what_others_wake() {
         .collect();
     pair.compare(cases.iter());
 }
+
+#[test]
+fn what_a_part_wakes_is_what_the_same_bytes_wake_by_themselves() {
+    let programs = [
+        r#"SecRequestBodyAccess On
+           SecRule REQUEST_LINE "@rx [~`][|^]" "id:1,phase:1,pass,log"
+           SecRule REQUEST_URI_RAW "@rx ^\/\/+[ab]" "id:2,phase:1,pass,log"
+           SecRule REQUEST_URI "@rx ^.ab" "id:3,phase:1,pass,log"
+           SecRule QUERY_STRING "@rx ^ab" "id:4,phase:1,pass,log"
+           SecRule QUERY_STRING "@rx z$" "id:5,phase:1,pass,log"
+           SecRule QUERY_STRING "@rx \x27\s" "id:6,phase:1,pass,log,t:urlDecodeUni"
+           SecRule QUERY_STRING "@contains abcdefgh" "id:7,phase:1,pass,log"
+           SecRule REQUEST_BODY "@rx [~`][|^]" "id:8,phase:2,pass,log"
+           SecRule ARGS "@rx ^ab" "id:9,phase:2,pass,log"
+           SecRule ARGS "@rx z$" "id:10,phase:2,pass,log"
+           SecRule ARGS|REQUEST_BODY "@rx \x22;" "id:11,phase:2,pass,log""#,
+        r#"SecRequestBodyAccess On
+           SecRule REQUEST_LINE|REQUEST_BODY "@rx [~`][|^]" "id:1,phase:2,pass,log"
+           SecRule QUERY_STRING|ARGS "!@pm abcdefgh" "id:2,phase:2,pass,log""#,
+        r#"SecRequestBodyAccess On
+           SecRule REQUEST_LINE|REQUEST_BODY "@rx [~`][|^]" "id:1,phase:2,pass,log"
+           SecRule QUERY_STRING|ARGS "@rx cd.*ef" "id:2,phase:2,pass,log,t:base64Decode""#,
+    ];
+    let ends = [
+        ("", ""),
+        ("ab", ""),
+        ("", "z"),
+        ("//a", "%7a"),
+        ("Y2QtLWVm", ""),
+        ("xab", "zx"),
+        ("%61b", ""),
+        (r"\u0061b", ""),
+    ];
+    let middles = ["", "'\t", "%27%20", "abcdefgh", "\";", "cdef"];
+    let mut cases = Vec::new();
+    for (begin, end) in ends {
+        for (middle, filler) in middles.iter().flat_map(|middle| [(middle, "-"), (middle, "A")]) {
+            let text = format!("{begin}{middle}{}{end}", filler.repeat(64));
+            let json = format!("{{\"a\":\"{text}\",\"b\":[\"{text}\"]}}");
+            for (target, kind, body) in [
+                (format!("/{text}?{text}"), "text/plain", String::new()),
+                (format!("{text}?x=1&{text}"), "application/json", json),
+                ("/".to_owned(), "application/x-www-form-urlencoded", format!("{text}&a={text}&b={text}")),
+            ] {
+                cases.push(Case {
+                    name: format!("{kind} {text}"),
+                    method: b"POST".to_vec(),
+                    target: target.into(),
+                    protocol: b"HTTP/1.1".to_vec(),
+                    headers: vec![(b"content-type".to_vec(), kind.into())],
+                    body: body.into(),
+                    ..Case::default()
+                });
+            }
+        }
+    }
+    for text in programs {
+        Pair::of(text).compare(cases.iter());
+    }
+}

@@ -76,6 +76,7 @@ pub(super) const REQUEST: &[Origin] = &[
     origin(LINE, When::Head, V::RemoteAddr, &[V::RemoteAddr, V::RemoteHost]),
     origin(ARGUMENTS, When::Head, V::ArgsGet, &[V::Args, V::ArgsGet]),
     origin(ARGUMENTS, When::Head, V::ArgsGetNames, &[V::ArgsNames, V::ArgsGetNames]),
+    origin(ARGUMENTS, When::Body, V::RequestBody, &[V::RequestBody]),
     origin(ARGUMENTS, When::Body, V::ArgsPost, &[V::Args, V::ArgsPost]),
     origin(ARGUMENTS, When::Body, V::ArgsPostNames, &[V::ArgsNames, V::ArgsPostNames]),
     origin(ARGUMENTS, When::Body, V::Files, &[V::Files, V::MultipartFilename]),
@@ -83,7 +84,6 @@ pub(super) const REQUEST: &[Origin] = &[
     origin(ARGUMENTS, When::Body, V::FilesTmpContent, &[V::FilesTmpContent]),
     origin(ARGUMENTS, When::Body, V::MultipartPartHeaders, &[V::MultipartPartHeaders]),
     origin(ARGUMENTS, When::Body, V::Xml, &[V::Xml]),
-    origin(ARGUMENTS, When::Body, V::RequestBody, &[V::RequestBody]),
 ];
 
 /// What of an answer is fixed.

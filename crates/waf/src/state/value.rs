@@ -48,6 +48,13 @@ impl Value {
         }
     }
 
+    /// Whether these bytes are part of the buffer that the value stands in: not only the same, but in the same place.
+    pub(crate) fn holds(&self, part: &[u8]) -> bool {
+        let Text::Shared(text) = &self.0 else { return false };
+        let start = part.as_ptr().addr().wrapping_sub(text.as_ptr().addr());
+        start.checked_add(part.len()).is_some_and(|end| end <= text.len())
+    }
+
     /// What stands in a buffer, or was made.
     pub(crate) fn of(buffer: &Bytes, text: Cow<'_, [u8]>) -> Self {
         match text {

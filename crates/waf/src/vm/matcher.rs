@@ -14,7 +14,7 @@ pub(crate) use self::scan::scan;
 use self::{
     bits::{Rules, both, differing, has, join, pop, remove, without},
     forms::lower,
-    scan::pass,
+    scan::{Scanned, pass},
 };
 use super::{
     scratch::Scratch,
@@ -28,7 +28,7 @@ use crate::{
         sieve::{AnyMesh, CODE, Kind, Mesh, Sifted, Signs, Source, UPPER, When, classes, decodes},
     },
     operators::Found,
-    state::{Controls, State, Work},
+    state::{Controls, State, Value, Work},
     variables::Meaning,
 };
 
@@ -77,12 +77,17 @@ fn sift_all<const W: usize>(
         generation,
         remembers: state.remembers,
         noted: None,
+        scanned: None,
+        whole: None,
     };
     for source in mesh.sources.iter().filter(|source| source.when == when) {
         match source.meaning {
             Meaning::Single(value) => {
                 if let Some(value) = value(state) {
                     sifter.value(source, &source.others, &[], &value);
+                    if let Some(scanned) = sifter.scanned.take() {
+                        sifter.whole = Some((value, scanned));
+                    }
                 }
             }
             Meaning::Members(kept) => {
@@ -125,6 +130,10 @@ struct Sifter<'a, 'b, const W: usize> {
     remembers: bool,
     /// What the value at hand wakes, if that is to be remembered.
     noted: Option<verdicts::Woken>,
+    /// What a pass over the single value at hand showed, if it is one that others may be parts of.
+    scanned: Option<Scanned<W>>,
+    /// The last of those. It is kept as long as it is compared with: nothing else can stand in its place.
+    whole: Option<(Value, Scanned<W>)>,
 }
 
 /// Units of work for a byte: a pass over a value, the search for phrases, a transformation and the pass over what came of it.
@@ -188,7 +197,13 @@ impl<const W: usize> Sifter<'_, '_, W> {
         {
             return self.plain(place, &both(&rules, searched), &[u64::MAX; W], Signs::UNKNOWN);
         }
+        if self.is_quiet_part(kind, value, &rules) {
+            return;
+        }
         let scanned = pass(self.mesh, value);
+        if value.len() >= LONG && matches!(place.source.meaning, Meaning::Single(_)) {
+            self.scanned = Some(scanned);
+        }
         let shown = scanned.signs;
         let decodes =
             kind.decoding != [0; W] && decodes(kind.decoded, shown) && self.decoded(kind, value, shown);
@@ -196,6 +211,26 @@ impl<const W: usize> Sifter<'_, '_, W> {
             return self.forms(place, value, &scanned, decodes);
         }
         self.plain(place, &both(&rules, &kind.plain), &scanned.hits, shown);
+    }
+
+    /// Whether a value is part of one that was gone over, and nothing that showed there wakes any of `rules` here: a target, its path and
+    /// its query are parts of the request line.
+    fn is_quiet_part(&self, kind: &Kind<W>, value: &[u8], rules: &Rules<W>) -> bool {
+        let Some((whole, scanned)) = &self.whole else { return false };
+        if !whole.holds(value) || kind.decoding != [0; W] {
+            return false;
+        }
+        let Scanned { hits, signs, .. } = scanned.of_part(self.mesh, value);
+        !signs.show_folded(kind.touched) && !self.wakes_any(&both(rules, &kind.plain), &hits)
+    }
+
+    /// Whether any of these rules is one whose clauses hold, or that matches where they do not.
+    fn wakes_any(&self, rules: &Rules<W>, hits: &Rules<W>) -> bool {
+        rules
+            .iter()
+            .zip(hits)
+            .zip(&self.mesh.inverted)
+            .any(|((rules, hits), inverted)| rules & (hits | inverted) != 0)
     }
 
     /// Whether the mark of a rule stands in a value, if it has one.
@@ -207,8 +242,7 @@ impl<const W: usize> Sifter<'_, '_, W> {
     /// Wakes those of `rules` that match a value of which their transformations change nothing but letter case.
     fn plain(&mut self, place: &Place<'_, W>, rules: &Rules<W>, hits: &Rules<W>, shown: Signs) {
         let value = place.value;
-        let wakes_none = |((rules, hits), inverted): ((&u64, &u64), &u64)| rules & (hits | inverted) == 0;
-        if rules.iter().zip(hits).zip(&self.mesh.inverted).all(wakes_none) {
+        if !self.wakes_any(rules, hits) {
             return;
         }
         let mut candidates = self.phrases(place, value, rules, hits, None);

@@ -12,6 +12,23 @@ pub(crate) struct Scanned<const W: usize> {
 }
 
 impl<const W: usize> Scanned<W> {
+    fn new(held: Row<W>, classes: u64) -> Self {
+        let Row([first, second]) = &held;
+        let pairs = u16::try_from(first[W - 1] >> SIGN_SHIFT).unwrap_or(u16::MAX);
+        Self { hits: both(first, second), signs: Signs { classes, pairs }, held }
+    }
+
+    /// What a pass over a part of the value would show, and maybe more.
+    pub(super) fn of_part(&self, mesh: &Mesh<W>, part: &[u8]) -> Self {
+        let mut held = self.held;
+        let place = |byte: Option<&u8>| byte.map(|byte| &PLACES[usize::from(*byte)]);
+        let second = place(part.first()).map_or(END, |first| first.second);
+        let first = place(part.last()).map_or(BEGIN, |last| last.first);
+        take(&mut held, &mesh.table[(BEGIN | second) as usize % PAIRS]);
+        take(&mut held, &mesh.table[(first | END) as usize % PAIRS]);
+        Self::new(held, self.signs.classes)
+    }
+
     /// Rules whose clauses hold with blanks wherever they may be wanted.
     pub(super) fn spaced(&self, mesh: &Mesh<W>) -> Rules<W> {
         let Row([mut first, mut second]) = self.held;
@@ -27,6 +44,11 @@ struct Place {
     first: u32,
     second: u32,
 }
+
+/// What stands before the first byte, as the first of a pair.
+const BEGIN: u32 = EDGE as u32 * CLASSES as u32;
+/// What stands behind the last byte, as the second.
+const END: u32 = EDGE as u32;
 
 static PLACES: [Place; 256] = {
     let mut table = [const { Place { first: 0, second: 0 } }; 256];
@@ -64,7 +86,7 @@ pub(super) fn pass<const W: usize>(mesh: &Mesh<W>, value: &[u8]) -> Scanned<W> {
     let table: &[Row<W>; PAIRS] = &mesh.table;
     let mut held = mesh.absent;
     let mut classes = 0;
-    let mut before = u32::from(EDGE) * CLASSES as u32;
+    let mut before = BEGIN;
     let mut step = |byte: u8| {
         let place = &PLACES[usize::from(byte)];
         classes |= MASK_OF[usize::from(byte)];
@@ -77,10 +99,8 @@ pub(super) fn pass<const W: usize>(mesh: &Mesh<W>, value: &[u8]) -> Scanned<W> {
         bytes.iter().for_each(|byte| step(*byte));
     }
     rest.iter().for_each(|byte| step(*byte));
-    take(&mut held, &table[(before | u32::from(EDGE)) as usize % PAIRS]);
-    let Row([first, second]) = &held;
-    let pairs = u16::try_from(first[W - 1] >> SIGN_SHIFT).unwrap_or(u16::MAX);
-    Scanned { hits: both(first, second), signs: Signs { classes, pairs }, held }
+    take(&mut held, &table[(before | END) as usize % PAIRS]);
+    Scanned::new(held, classes)
 }
 
 #[inline(always)]
