@@ -17,6 +17,9 @@ pub(super) const OFF: &str = "edge, WAF off";
 pub(super) const NGINX: &str = "nginx";
 pub(super) const MODSECURITY: &str = "nginx with ModSecurity";
 
+/// Those of which there are several processes.
+pub(super) const REPEATED: [&str; 2] = [OFF, ON];
+
 type Starter = fn(&Place) -> anyhow::Result<Server>;
 
 /// All of them, by name.
