@@ -108,9 +108,8 @@ impl ProxyHttp for Pipeline {
             return Err(stop(ctx, refusal));
         }
         let snapshot = Arc::clone(&ctx.snapshot);
-        if !respond::inspect(&snapshot, ctx, session, upstream_response) {
-            in_step::gather(Stage::Answer).await;
-        }
+        in_step::gather(Stage::Answer).await;
+        respond::inspect(&snapshot, ctx, session, upstream_response);
         Ok(())
     }
 

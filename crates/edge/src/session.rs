@@ -100,6 +100,7 @@ pub(crate) fn attach(session: &mut Box<ServerSession>, body: Option<Bytes>) -> S
         head: None,
         parts: BytesMut::new(),
         hold: None,
+        late: false,
         replaced: false,
     };
     **session = ServerSession::new_custom(Box::new(held));
@@ -124,6 +125,8 @@ struct Held {
     head: Option<(Box<ResponseHeader>, bool)>,
     parts: BytesMut,
     hold: Option<Hold>,
+    /// The head of the answer in hand came before what is at hand now: others may have been judged since.
+    late: bool,
     replaced: bool,
 }
 
@@ -141,7 +144,7 @@ impl Held {
     async fn release(&mut self, body: Bytes, rest: impl Iterator<Item = HttpTask> + Send) -> Result<bool> {
         // Kept until the bytes are written: a client that reads slowly holds them as much as the judge did.
         let mut room = None;
-        if self.hold.is_some() {
+        if self.hold.is_some() && self.late {
             in_step::gather(Stage::Answer).await;
         }
         if let Some(hold) = self.hold.take() {
@@ -189,6 +192,7 @@ impl Held {
     }
 
     async fn hold_tasks(&mut self, tasks: Vec<HttpTask>) -> Result<bool> {
+        self.late = self.head.is_some();
         let mut tasks = tasks.into_iter();
         while let Some(task) = tasks.next() {
             match task {

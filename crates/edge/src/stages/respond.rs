@@ -63,36 +63,34 @@ pub(crate) fn in_time(ctx: &Context) -> Result<(), Refusal> {
 }
 
 /// Phase 3; where the rules want the body too, or refuse, a held session takes the answer in.
-/// Whether there is one that does so.
 pub(crate) fn inspect(
     snapshot: &Snapshot,
     ctx: &mut Context,
     session: &mut Session,
     response: &ResponseHeader,
-) -> bool {
+) {
     if response.status.is_informational() && response.status != StatusCode::SWITCHING_PROTOCOLS {
-        return false;
+        return;
     }
     if let Some(attempt) = ctx.attempt.as_mut() {
         attempt.status = Some(response.status.as_u16());
     }
     if !snapshot.config.waf.inspect_responses || ctx.mode() == WafMode::Off {
-        return false;
+        return;
     }
-    let Some(inspection) = ctx.inspection.clone() else { return false };
+    let Some(inspection) = ctx.inspection.clone() else { return };
     let outcome = match phase_3(&inspection, response) {
         Ok(Some(bounds)) if response.status != StatusCode::SWITCHING_PROTOCOLS => {
             let plan = hold(snapshot, ctx, &inspection, bounds);
-            put(ctx, session, plan);
-            return true;
+            return put(ctx, session, plan);
         }
         // Phase 4 runs all the same: some of its rules look at the status only, and its verdict may rest on phase 3.
         Ok(_) => inspection.lock().phase(|transaction| transaction.response_body_shared(&Bytes::new())),
         Err(refusal) => Err(refusal),
     };
-    let Err(refusal) = outcome else { return false };
-    put(ctx, session, Plan::Replace(Refuser::new(ctx, &inspection).refuse(refusal)));
-    true
+    if let Err(refusal) = outcome {
+        put(ctx, session, Plan::Replace(Refuser::new(ctx, &inspection).refuse(refusal)));
+    }
 }
 
 /// Gives the held session its plan; one that is not there yet is attached now.
