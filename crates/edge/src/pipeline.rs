@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{StatusCode, Version};
+use http::Version;
 use pingora_core::{Error, ErrorType, Result, protocols::Digest, upstreams::peer::HttpPeer};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
@@ -90,10 +90,13 @@ impl ProxyHttp for Pipeline {
 
     async fn upstream_request_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         upstream_request: &mut RequestHeader,
         ctx: &mut Context,
     ) -> Result<()> {
+        if let Some(slot) = &ctx.slot {
+            slot.keep_end(session.is_upgrade_req() && upstream_request.version != Version::HTTP_2);
+        }
         let snapshot = Arc::clone(&ctx.snapshot);
         forward::request(&snapshot, ctx, upstream_request)
     }
@@ -151,9 +154,7 @@ impl ProxyHttp for Pipeline {
         let refusal = ctx.refusal.take().unwrap_or_else(|| forward::blame(ctx, e));
         let error_code = refusal.status();
         // After a 101 the connection speaks another protocol, in which an answer of ours would be garbage.
-        let answered = session.response_written().is_some_and(|head| {
-            !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS
-        });
+        let answered = session.response_written().is_some_and(session::is_answer);
         if refusal == Refusal::ClientGone || answered {
             // Half an answer cannot be taken back; the connection ends so that the client sees it was cut.
             ctx.refusal = Some(refusal);

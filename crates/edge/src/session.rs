@@ -74,6 +74,7 @@ pub(crate) struct Slot(Arc<Mutex<Shared>>);
 
 struct Shared {
     plan: Plan,
+    keeps_end: bool,
     returned: Option<Box<ServerSession>>,
 }
 
@@ -82,15 +83,26 @@ impl Slot {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the request, which is a handshake, ends only when it is answered. To be called before it is sent. Towards HTTP/2, which has
+    /// no such handshake, pingora does not ask again whether it has ended.
+    pub(crate) fn keep_end(&self, keeps_end: bool) {
+        self.lock().keeps_end = keeps_end;
+    }
+
     /// To be called before the answer's head is written.
     pub(crate) fn plan(&self, plan: Plan) {
         self.lock().plan = plan;
     }
 }
 
+/// Whether a head is that of the answer: not one that goes before it, but that of a tunnel.
+pub(crate) fn is_answer(head: &ResponseHeader) -> bool {
+    !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS
+}
+
 /// Puts a held session in the place of the real one. `body` is replayed to the backend; without one the real session's is used.
 pub(crate) fn attach(session: &mut Box<ServerSession>, body: Option<Bytes>) -> Slot {
-    let slot = Slot(Arc::new(Mutex::new(Shared { plan: Plan::Pass, returned: None })));
+    let slot = Slot(Arc::new(Mutex::new(Shared { plan: Plan::Pass, keeps_end: false, returned: None })));
     let placeholder = Box::new(ServerSession::new_custom(Box::new(())));
     let inner = std::mem::replace(session, placeholder);
     let held = Held {
@@ -183,12 +195,9 @@ impl Held {
         self.hold.as_ref().is_some_and(|hold| !hold.rejects_longer && self.parts.len() >= hold.limit)
     }
 
-    /// Whether this is a handshake (RFC 6455, section 4.1) that has no final answer yet: its request has not ended.
+    /// Whether this is a handshake (RFC 6455, section 4.1) whose end is kept, as it has no answer yet.
     fn is_undecided(&self) -> bool {
-        let decided = |head: &ResponseHeader| {
-            !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS
-        };
-        !self.replaced && self.inner.is_upgrade_req() && !self.inner.response_written().is_some_and(decided)
+        !self.replaced && self.slot.lock().keeps_end && !self.inner.response_written().is_some_and(is_answer)
     }
 
     async fn hold_tasks(&mut self, tasks: Vec<HttpTask>) -> Result<bool> {

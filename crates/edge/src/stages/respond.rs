@@ -69,7 +69,7 @@ pub(crate) fn inspect(
     session: &mut Session,
     response: &ResponseHeader,
 ) {
-    if response.status.is_informational() && response.status != StatusCode::SWITCHING_PROTOCOLS {
+    if !session::is_answer(response) {
         return;
     }
     if let Some(attempt) = ctx.attempt.as_mut() {
@@ -110,7 +110,7 @@ pub(crate) fn fields(
     session: &mut Session,
     response: &mut ResponseHeader,
 ) -> pingora_core::Result<()> {
-    if response.status.is_informational() && response.status != StatusCode::SWITCHING_PROTOCOLS {
+    if !session::is_answer(response) {
         return Ok(());
     }
     // What the backend takes away by naming it comes first, or it could take away what is ours.

@@ -44,13 +44,22 @@ fn the_demo_backend_tells_what_reached_it_and_answers_as_asked() {
     assert_eq!((answer.status, answer.header("x-wanted").as_deref()), (203, Some("yes")));
     assert_eq!(answer.body, b"hello");
 
-    // HTTP/2 has no such handshake (RFC 9113, section 8.6): what the backend gets is a plain request, and it has an end.
+    // HTTP/2 has no such handshake (RFC 9113, section 8.6): what the backend gets is a plain request, and both sides of it have an end.
     let handshake = format!(
         "GET /socket HTTP/1.1\r\nHost: {NAME}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
-    let answer = site.client().exchange(handshake.as_bytes()).expect("an answer");
-    let echo: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
-    assert_eq!((&echo["path"], &echo["body_bytes"]), (&"/socket".into(), &0.into()));
+    let mut wire = site.client().connect().expect("connected");
+    wire.send(handshake.as_bytes()).expect("sent");
+    let everything = String::from_utf8_lossy(&wire.rest().expect("the end")).into_owned();
+    let (head, body) = everything.split_once("\r\n\r\n").expect("a head");
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    let echo: serde_json::Value = serde_json::from_str(body).expect("JSON");
+    assert_eq!(
+        (&echo["path"], &echo["body_bytes"], &echo["protocol"]),
+        (&"/socket".into(), &0.into(), &"HTTP/2.0".into())
+    );
+    let line = site.access().wait_for(|line| line["path"] == "/socket").expect("an access line");
+    assert_eq!((&line["status"], &line["refusal"]), (&200.into(), &serde_json::Value::Null));
     site.block_on(async {});
 }

@@ -152,6 +152,31 @@ fn a_tunnel_stands_though_the_backend_agrees_before_the_request_has_ended() {
 }
 
 #[test]
+fn a_declined_tunnel_is_closed_behind_its_answer_however_that_comes() {
+    const EARLY: &str = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+    let (address, served) = scripted(2, |mut stream| {
+        head(&mut stream);
+        stream.write_all(EARLY.as_bytes()).expect("sent");
+        stream.write_all(b"HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n").expect("sent");
+        for part in ["2\r\nde\r\n", "6\r\nclined\r\n", "0\r\n\r\n"] {
+            thread::sleep(Duration::from_millis(50));
+            stream.write_all(part.as_bytes()).expect("sent");
+        }
+    });
+    let site = site_before(address, |_| {});
+    for early in ["", "x"] {
+        let mut wire = site.client().connect().expect("connected");
+        wire.send(HANDSHAKE.as_bytes()).expect("sent");
+        thread::sleep(Duration::from_millis(20));
+        wire.send(early.as_bytes()).expect("sent");
+        let everything = String::from_utf8_lossy(&wire.rest().expect("the end")).into_owned();
+        assert!(everything.contains("HTTP/1.1 403 ") && everything.contains("clined"), "{everything}");
+        assert!(everything.ends_with("0\r\n\r\n"), "{everything}");
+    }
+    served.join().expect("served");
+}
+
+#[test]
 fn a_declined_tunnel_leaves_no_bytes_to_be_taken_for_a_request() {
     let backend = RecordingUpstream::plain(|_| Reply::new(200, "declined").after(Duration::from_millis(400)))
         .expect("a backend");

@@ -56,7 +56,7 @@ const STATUS: u8 = 3;
 const CONTENT: u8 = 4;
 const GROUPS: u8 = 5;
 
-/// What of a request is fixed.
+/// What of a request is fixed. Values in front of their parts: what is shown of the former is not looked for in the latter.
 pub(super) const REQUEST: &[Origin] = &[
     origin(LINE, When::Head, V::RequestMethod, &[V::RequestMethod]),
     origin(LINE, When::Head, V::RequestProtocol, &[V::RequestProtocol]),

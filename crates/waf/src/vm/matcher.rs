@@ -141,7 +141,8 @@ const SCAN: u32 = 1;
 const PHRASES: u32 = 1;
 const TRANSFORM: u32 = 3;
 
-/// Values from this length on, in bytes, are not gone over for pairs where the search for phrases is enough.
+/// Values from this length on, in bytes, are not gone over for pairs where the search for phrases is enough, and what a pass over one
+/// showed is kept for its parts.
 const LONG: usize = 64;
 
 /// What transformations that bring nothing else may bring.
@@ -213,8 +214,8 @@ impl<const W: usize> Sifter<'_, '_, W> {
         self.plain(place, &both(&rules, &kind.plain), &scanned.hits, shown);
     }
 
-    /// Whether a value is part of one that was gone over, and nothing that showed there wakes any of `rules` here: a target, its path and
-    /// its query are parts of the request line.
+    /// Whether a value is part of one that was gone over, and nothing that showed there wakes any of `rules` here: a target and its query
+    /// are parts of the request line, many arguments of the body.
     fn is_quiet_part(&self, kind: &Kind<W>, value: &[u8], rules: &Rules<W>) -> bool {
         let Some((whole, scanned)) = &self.whole else { return false };
         if !whole.holds(value) || kind.decoding != [0; W] {

@@ -22,7 +22,7 @@ pub(super) const REPEATED: [&str; 2] = [OFF, ON];
 
 type Starter = fn(&Place) -> anyhow::Result<Server>;
 
-/// All of them, by name.
+/// All of them, by name. The edges are neighbours: they are compared in pairs.
 pub(super) const ALL: &[(&str, Starter)] = &[
     (OFF, |place| edge(place, "off")),
     (ON, |place| edge(place, "block")),
