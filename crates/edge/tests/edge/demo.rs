@@ -4,7 +4,7 @@ use portcullis_config::Transport;
 use portcullis_edge::{DemoBackend, DemoOptions};
 use portcullis_testkit::{Authority, RecordingUpstream, Reply, h2_exchange, http::Request};
 
-use crate::site::{NAME, Site, upstream};
+use crate::site::{HANDSHAKE, NAME, Site, upstream};
 
 #[test]
 fn the_demo_backend_tells_what_reached_it_and_answers_as_asked() {
@@ -45,12 +45,8 @@ fn the_demo_backend_tells_what_reached_it_and_answers_as_asked() {
     assert_eq!(answer.body, b"hello");
 
     // HTTP/2 has no such handshake (RFC 9113, section 8.6): what the backend gets is a plain request, and both sides of it have an end.
-    let handshake = format!(
-        "GET /socket HTTP/1.1\r\nHost: {NAME}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    );
     let mut wire = site.client().connect().expect("connected");
-    wire.send(handshake.as_bytes()).expect("sent");
+    wire.send(HANDSHAKE.as_bytes()).expect("sent");
     let everything = String::from_utf8_lossy(&wire.rest().expect("the end")).into_owned();
     let (head, body) = everything.split_once("\r\n\r\n").expect("a head");
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");

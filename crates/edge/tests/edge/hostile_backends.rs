@@ -12,7 +12,7 @@ use portcullis_config::Transport;
 use portcullis_testkit::{Authority, RecordingUpstream, Reply, h2_exchange, http::Request};
 use rustls::{ServerConfig, ServerConnection};
 
-use crate::site::{HSTS, NAME, Site};
+use crate::site::{HANDSHAKE, HSTS, NAME, Site};
 
 const ANSWERS: [(&str, &str); 18] = [
     ("two lengths that differ", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc"),
@@ -89,9 +89,6 @@ fn head(stream: &mut impl Read) -> Vec<u8> {
     }
     head
 }
-
-const HANDSHAKE: &str = "GET /socket HTTP/1.1\r\nHost: edge.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 #[test]
 fn what_is_sent_before_the_tunnel_stands_waits_for_it() {

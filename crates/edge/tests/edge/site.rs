@@ -41,6 +41,10 @@ SecRule RESPONSE_HEADERS:X-Leak "@rx ." "id:301,phase:3,deny,status:403,log,audi
 SecRule RESPONSE_BODY "@contains SECRET" "id:401,phase:4,deny,status:403,log,auditlog,msg:'Leaking body'"
 "#;
 
+/// How a WebSocket is asked for (RFC 6455, section 4.1).
+pub(crate) const HANDSHAKE: &str = "GET /socket HTTP/1.1\r\nHost: edge.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
 pub(crate) struct Site {
     runtime: Runtime,
     running: Option<Running>,
